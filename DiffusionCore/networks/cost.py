@@ -1,0 +1,47 @@
+"""What a pass of a network costs: multiply-accumulates and memory, per voxel of the input."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import nn
+
+LINEAR = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
+
+
+def macs_by_layer(network: nn.Module, in_channels: int, spatial_dims: int, size: int, scalars: int) -> dict[str, float]:
+    """Multiply-accumulates per input voxel of every linear layer, from a pass over `size`^dims on the meta device."""
+    shadow = copy.deepcopy(network).to("meta")
+    counts: dict[str, float] = {}
+
+    def count(name: str):
+        def hook(layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+            weight = layer.weight
+            if isinstance(layer, nn.Linear):
+                macs = output.numel() * weight.shape[1]
+            elif isinstance(layer, (nn.ConvTranspose2d, nn.ConvTranspose3d)):
+                macs = inputs[0].numel() * math.prod(weight.shape[1:])
+            else:
+                macs = output.numel() * math.prod(weight.shape[1:])
+            counts[name] = counts.get(name, 0.0) + macs / size**spatial_dims
+
+        return hook
+
+    for name, layer in shadow.named_modules():
+        if isinstance(layer, LINEAR):
+            layer.register_forward_hook(count(name))
+    x = torch.empty(1, in_channels, *[size] * spatial_dims, device="meta", dtype=next(shadow.parameters()).dtype)
+    shadow(x, *[torch.empty(1, device="meta")] * scalars)
+    return counts
+
+
+def peak_bytes_per_voxel(channels: tuple[int, ...], skip: str, itemsize: int, spatial_dims: int) -> float:
+    """Activations alive at once at the widest moment of a pass without gradients, in bytes per input voxel.
+
+    At full resolution a residual block holds its input, its hidden map, that map's normalised or shifted copy and its
+    answer, and the decoder's one also the encoder's map; the preconditioning holds some ten single-channel float32 maps.
+    """
+    maps = 5 if skip == "add" else 7
+    return maps * channels[0] * itemsize + 40.0

@@ -1,0 +1,252 @@
+"""Denoisers: a network with what goes in and what comes out scaled so that it learns only what is not known already.
+
+Both families answer the same question, E[x_0 | x_t, y], through one signature,
+`denoiser(x_t, t, y, sigma, level=None) -> x0_hat`:
+
+`ResidualDenoiser` (`fast`)      the state is the noise-normalised residual (x - y) / sigma
+`ImageDenoiser`    (`reference`) the state is the image itself, y a second channel, as in S0 and S3
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..errors import UsageError
+from .cost import macs_by_layer, peak_bytes_per_voxel
+from .receptive_field import receptive_field
+from .unet import UNetConfig
+
+
+def gaussian_kernel(width: float) -> torch.Tensor:
+    """Sampled Gaussian of standard deviation `width` voxels, cut at 3 widths, sum 1."""
+    radius = math.ceil(3 * width)
+    x = torch.arange(-radius, radius + 1, dtype=torch.float64)
+    kernel = torch.exp(-0.5 * (x / width) ** 2)
+    return (kernel / kernel.sum()).float()
+
+
+def smooth(x: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:
+    """Separable convolution of every spatial axis of x (N, 1, *S) with `kernel`; edges repeated."""
+    convolve = F.conv3d if x.ndim == 5 else F.conv2d
+    radius = len(kernel) // 2
+    for axis in range(2, x.ndim):
+        shape, pad = [1] * x.ndim, [0] * (2 * (x.ndim - 2))
+        shape[axis] = len(kernel)
+        first = 2 * (x.ndim - 1 - axis)
+        pad[first] = pad[first + 1] = radius
+        x = convolve(F.pad(x, pad, mode="replicate"), kernel.to(x.dtype).reshape(shape))
+    return x
+
+
+def per_sample(values: torch.Tensor, ndim: int) -> torch.Tensor:
+    """(N,) -> (N, 1, ..., 1) with `ndim` dimensions."""
+    return values.reshape(-1, *[1] * (ndim - 1))
+
+
+class Denoiser(nn.Module):
+    """What both families share: the network, its process (a_t, s_t for t = 0..T), and the figures a planner needs."""
+
+    state: str
+
+    def __init__(self, network: nn.Module, config: UNetConfig, signal: torch.Tensor, noise: torch.Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.register_buffer("signal", signal.float(), persistent=False)
+        self.register_buffer("noise", noise.float(), persistent=False)
+
+    @property
+    def num_train_timesteps(self) -> int:
+        return len(self.signal) - 1
+
+    @property
+    def spatial_dims(self) -> int:
+        return self.config.spatial_dims
+
+    @property
+    def downsampling(self) -> int:
+        return self.config.downsampling
+
+    @property
+    def macs_per_voxel(self) -> float:
+        """Multiply-accumulates of one pass per voxel of the input."""
+        return sum(self.macs_by_layer().values())
+
+    def macs_by_layer(self) -> dict[str, float]:
+        """Multiply-accumulates per voxel of each layer of `network`, by its name there: shares for a progress bar."""
+        size = 8 * self.downsampling
+        return macs_by_layer(self.network, self.config.in_channels, self.spatial_dims, size, self.config.scalars)
+
+    def bytes_per_voxel(self, dtype: torch.dtype) -> float:
+        """An estimate of the activations alive at once, in bytes per voxel of the input."""
+        return peak_bytes_per_voxel(self.config.channels, self.config.skip, dtype.itemsize, self.spatial_dims)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
+
+    def to_state(self, x: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
+        """A normalised image x as the clean diffusion state."""
+        raise NotImplementedError
+
+    def from_state(self, x0: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
+        """The inverse of `to_state`: a clean state as a normalised image."""
+        raise NotImplementedError
+
+    def run_network(self, channels: list[torch.Tensor], *scalars: torch.Tensor) -> torch.Tensor:
+        """The network on the stacked channels, in its own dtype; the answer in float32."""
+        memory_format = torch.channels_last_3d if self.spatial_dims == 3 else torch.channels_last
+        shape = torch.broadcast_shapes(*(c.shape for c in channels))
+        x = torch.cat([c.expand(shape).to(self.dtype) for c in channels], dim=1).contiguous(memory_format=memory_format)
+        return self.network(x, *scalars).float()
+
+
+@dataclass(frozen=True)
+class WienerPrior:
+    """What is assumed of a scan before the network speaks: smooth at `smoothing` voxels, details of std `detail`."""
+
+    smoothing: float = 1.2
+    detail: float = 0.05
+
+
+class ResidualDenoiser(Denoiser):
+    """Predicts the noise-normalised residual r_0 = (x - y) / sigma from r_t = a r_0 + s epsilon, y and sigma.
+
+    Locally r_0 is taken as Gaussian with mean m = -sigma (y - l) / (h² + sigma²), the Wiener estimate with
+    l = Gaussian * y, and variance q² = h² / (h² + sigma²). Given r_t, its linear estimate and error are
+
+        r_lin = m + a q² (r_t - a m) / (a² q² + s²)        q_t = q s / sqrt(a² q² + s²)
+
+    and the network's output F is the rest in units of that error: r0_hat = r_lin + q_t F. This is v-prediction
+    (v = (a r_t - r_0) / s) with a preconditioning in the sense of Karras et al. 2022, sec. 5. At t = T of a process with
+    zero terminal SNR, a = 0: r_t carries nothing, is not used, and r0_hat is the conditional mean E[r_0 | y].
+
+    forward(r_t (N, 1, *S), t (N,), y (N, 1, *S) normalised, sigma (N, 1, *S) or (N, 1, ...1) in y's units,
+    level (N,) the typical sigma of the whole scan, by default the median of `sigma`) -> r0_hat (N, 1, *S).
+    """
+
+    state = "residual"
+    input_channels = 5
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: UNetConfig,
+        signal: torch.Tensor,
+        noise: torch.Tensor,
+        prior: WienerPrior | None = None,
+    ) -> None:
+        super().__init__(network, config, signal, noise)
+        self.prior = prior or WienerPrior()
+        self.register_buffer("kernel", gaussian_kernel(self.prior.smoothing), persistent=False)
+
+    def to_state(self, x: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
+        return (x - y) / sigma
+
+    def from_state(self, x0: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
+        return torch.addcmul(y, sigma, x0)
+
+    @property
+    def exact_in_tiles(self) -> bool:
+        return self.receptive_field is not None
+
+    @property
+    def receptive_field(self) -> int | None:
+        reach = receptive_field(self.network)
+        return None if reach is None else reach + len(self.kernel) // 2
+
+    def coefficients(self, t: torch.Tensor, sigma: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(a, s, q², total standard deviation of r_t - a m), each broadcastable to sigma."""
+        a = per_sample(self.signal[t], sigma.ndim)
+        s = per_sample(self.noise[t], sigma.ndim)
+        q2 = self.prior.detail**2 / (self.prior.detail**2 + sigma**2)
+        return a, s, q2, torch.sqrt(a**2 * q2 + s**2)
+
+    def expected_error(self, t: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+        """q_t: the unit in which the loss measures the error of r0_hat."""
+        _, s, q2, total = self.coefficients(t, sigma)
+        return torch.sqrt(q2) * s / total
+
+    def forward(
+        self,
+        r_t: torch.Tensor,
+        t: torch.Tensor,
+        y: torch.Tensor,
+        sigma: torch.Tensor,
+        level: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        if level is None:
+            level = sigma.flatten(1).median(dim=1).values
+        a, s, q2, total = self.coefficients(t, sigma)
+        h2 = self.prior.detail**2
+        detail = y - smooth(y, self.kernel)
+        mean = -sigma / (h2 + sigma**2) * detail
+        innovation = torch.where(a > 0, r_t - a * mean, 0.0)
+        error = sigma * torch.sqrt(q2)
+        channels = [
+            innovation / total,
+            detail / torch.sqrt(h2 + sigma**2),
+            detail / error,
+            2 * y - 1,
+            torch.log(sigma / 0.05).expand_as(y),
+        ]
+        scalars = (1000 * t / self.num_train_timesteps, 250 * torch.log(level / 0.05))
+        answer = self.run_network(channels, *scalars)
+        return mean + a * q2 / total**2 * innovation + torch.sqrt(q2) * s / total * answer
+
+
+class ImageDenoiser(Denoiser):
+    """S0's and S3's conditioning: the network sees [x_t, y] (or x_t alone) and predicts epsilon, x_0 or v.
+
+    The state is 2 x - 1, since the linear schedule expects data in [-1, 1].
+    forward(x_t (N, C, *S), t (N,), y (N, 1, *S) normalised or None, sigma ignored) -> x0_hat (N, C, *S).
+    Raises `UsageError` for epsilon-prediction of a process that ends at a = 0.
+    """
+
+    state = "image"
+    exact_in_tiles = False
+    receptive_field = None
+
+    def __init__(
+        self, network: nn.Module, config: UNetConfig, signal: torch.Tensor, noise: torch.Tensor, prediction: str
+    ) -> None:
+        super().__init__(network, config, signal, noise)
+        if prediction not in ("epsilon", "x0", "v"):
+            raise UsageError(f"prediction must be 'epsilon', 'x0' or 'v', got {prediction!r}")
+        if prediction == "epsilon" and signal[1:].min() <= 0:
+            raise UsageError("a network that predicts epsilon says nothing where the signal is 0; predict x0 or v")
+        self.prediction = prediction
+
+    def to_state(self, x: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
+        return 2 * x - 1
+
+    def from_state(self, x0: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
+        return (x0 + 1) / 2
+
+    def expected_error(self, t: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """The unit in which the loss measures the error of x0_hat: that of the predicted quantity."""
+        a, s = per_sample(self.signal[t], like.ndim), per_sample(self.noise[t], like.ndim)
+        unit = {"epsilon": s / a.clamp_min(1e-12), "x0": torch.ones_like(a), "v": s / (a**2 + s**2)}
+        return unit[self.prediction]
+
+    def forward(
+        self,
+        x_t: torch.Tensor,
+        t: torch.Tensor,
+        y: torch.Tensor | None = None,
+        sigma: torch.Tensor | None = None,
+        level: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        channels = [x_t] if y is None else [x_t, 2 * y - 1]
+        answer = self.run_network(channels, 1000 * t / self.num_train_timesteps)
+        a, s = per_sample(self.signal[t], x_t.ndim), per_sample(self.noise[t], x_t.ndim)
+        if self.prediction == "epsilon":
+            return (x_t - s * answer) / a
+        if self.prediction == "v":
+            return (a * x_t - s * answer) / (a**2 + s**2)
+        return answer

@@ -1,0 +1,32 @@
+"""DnCNN: a plain stack of convolutions, the regression rival without a U-Net."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .blocks import convolution
+
+
+class DnCNN(nn.Module):
+    """`depth` 3-convolutions with ReLU between them (Zhang et al. 2017, without batch normalisation), 2D or 3D.
+
+    forward(x (N, in_channels, *S), *scalars ignored) -> (N, out_channels, *S).
+    """
+
+    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int, depth: int) -> None:
+        super().__init__()
+        widths = [in_channels, *[width] * (depth - 1), out_channels]
+        self.convolutions = nn.ModuleList(
+            convolution(spatial_dims, a, b) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        for layer in self.convolutions:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+        nn.init.zeros_(self.convolutions[-1].weight)
+
+    def forward(self, x: torch.Tensor, *scalars: torch.Tensor) -> torch.Tensor:
+        for layer in self.convolutions[:-1]:
+            x = F.relu(layer(x), inplace=True)
+        return self.convolutions[-1](x)

@@ -1,0 +1,130 @@
+"""The one U-Net, in 2D and 3D; everything that differs between presets is in `UNetConfig`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ..errors import UsageError
+from .blocks import Embedding, ResidualBlock, SelfAttention, Upsample, convolution, normalisation
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """What a U-Net is made of.
+
+    channels          width per level, from full resolution down; each level below halves the size
+    blocks            residual blocks per level, on the way down, in the middle and on the way up
+    norm              "none" (statistic-free: exact in tiles) or "group" (S0)
+    skip              how the encoder's maps join the decoder: "add" (cheap) or "concatenate" (S0)
+    transposed        up-sampling by transposed convolution (S0) instead of nearest neighbour
+    attention_levels  levels with self-attention; 0 is full resolution, len(channels) - 1 the bottleneck
+    attention_tokens  more positions than this are pooled before attending
+    embedding         width of the embedding vector; 0: none
+    scalars           how many scalars are embedded (timestep; and ln sigma in the `fast` family)
+    """
+
+    spatial_dims: int = 3
+    in_channels: int = 2
+    out_channels: int = 1
+    channels: tuple[int, ...] = (16, 32, 64)
+    blocks: int = 1
+    norm: str = "none"
+    skip: str = "add"
+    transposed: bool = False
+    attention_levels: tuple[int, ...] = ()
+    attention_tokens: int = 4096
+    attention_heads: int = 4
+    embedding: int = 64
+    scalars: int = 2
+
+    def __post_init__(self) -> None:
+        if self.spatial_dims not in (2, 3):
+            raise UsageError(f"a network has 2 or 3 spatial dimensions, got {self.spatial_dims}")
+        if self.norm not in ("none", "group"):
+            raise UsageError(f"norm must be 'none' or 'group', got {self.norm!r}")
+        if self.skip not in ("add", "concatenate"):
+            raise UsageError(f"skip must be 'add' or 'concatenate', got {self.skip!r}")
+        if not self.channels or min(self.channels) < 1 or self.blocks < 1:
+            raise UsageError("a network needs at least one level, one channel and one block")
+        if any(level not in range(len(self.channels)) for level in self.attention_levels):
+            raise UsageError(f"attention_levels must be within 0..{len(self.channels) - 1}")
+        object.__setattr__(self, "channels", tuple(self.channels))
+        object.__setattr__(self, "attention_levels", tuple(self.attention_levels))
+
+    @property
+    def downsampling(self) -> int:
+        """Sizes must be multiples of this."""
+        return 2 ** (len(self.channels) - 1)
+
+
+class Level(nn.Module):
+    """The residual blocks, each with its attention if any, of one level on one side."""
+
+    def __init__(self, config: UNetConfig, in_channels: int, out_channels: int, attention: bool) -> None:
+        super().__init__()
+        widths = [in_channels] + [out_channels] * config.blocks
+        self.blocks = nn.ModuleList(
+            ResidualBlock(config.spatial_dims, a, b, config.embedding, config.norm)
+            for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.attention = nn.ModuleList(
+            SelfAttention(out_channels, config.attention_heads, config.attention_tokens) if attention else nn.Identity()
+            for _ in range(config.blocks)
+        )
+
+    def forward(self, x: torch.Tensor, embedding: torch.Tensor | None) -> torch.Tensor:
+        for block, attention in zip(self.blocks, self.attention, strict=True):
+            x = attention(block(x, embedding))
+        return x
+
+
+class UNet(nn.Module):
+    """U-Net (Ronneberger et al. 2015) with residual blocks conditioned on scalars.
+
+    forward(x (N, in_channels, *S), *scalars (N,)) -> (N, out_channels, *S), every size of S a multiple of
+    `config.downsampling`. Computes in the dtype of its weights.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        dims, widths = config.spatial_dims, config.channels
+        attends = [level in config.attention_levels for level in range(len(widths))]
+        self.embed = Embedding(config.scalars, config.embedding) if config.embedding else None
+        self.head = convolution(dims, config.in_channels, widths[0])
+        self.encoder = nn.ModuleList(Level(config, w, w, a) for w, a in zip(widths[:-1], attends, strict=False))
+        self.down = nn.ModuleList(
+            convolution(dims, a, b, kernel=2, stride=2) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.middle = Level(config, widths[-1], widths[-1], attends[-1])
+        self.up = nn.ModuleList(
+            Upsample(dims, b, a, config.transposed) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        joined = 2 if config.skip == "concatenate" else 1
+        self.decoder = nn.ModuleList(
+            Level(config, joined * w, w, a) for w, a in zip(widths[:-1], attends, strict=False)
+        )
+        self.tail_norm = normalisation(config.norm, widths[0])
+        self.tail = convolution(dims, widths[0], config.out_channels)
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(self.tail.bias)
+
+    def forward(self, x: torch.Tensor, *scalars: torch.Tensor) -> torch.Tensor:
+        embedding = self.embed(*scalars) if self.embed is not None else None
+        x = self.head(x)
+        skips = []
+        for level, down in zip(self.encoder, self.down, strict=True):
+            x = level(x, embedding)
+            skips.append(x)
+            x = down(x)
+        x = self.middle(x, embedding)
+        for up, level in zip(reversed(self.up), reversed(self.decoder), strict=True):
+            skip = skips.pop()
+            x = up(x)
+            x = torch.cat([x, skip], dim=1) if self.config.skip == "concatenate" else x + skip
+            x = level(x, embedding)
+        return self.tail(F.silu(self.tail_norm(x)))
