@@ -41,7 +41,7 @@ def peak_bytes_per_voxel(channels: tuple[int, ...], skip: str, itemsize: int, sp
     """Activations alive at once at the widest moment of a pass without gradients, in bytes per input voxel.
 
     At full resolution a residual block holds its input, its hidden map, that map's normalised or shifted copy and its
-    answer, and the decoder's one also the encoder's map; the preconditioning holds some ten single-channel float32 maps.
+    answer, and the decoder's one also the encoder's map; the preconditioning holds ten single-channel float32 maps.
     """
     maps = 5 if skip == "add" else 7
     return maps * channels[0] * itemsize + 40.0

@@ -123,7 +123,7 @@ class ResidualDenoiser(Denoiser):
         r_lin = m + a q² (r_t - a m) / (a² q² + s²)        q_t = q s / sqrt(a² q² + s²)
 
     and the network's output F is the rest in units of that error: r0_hat = r_lin + q_t F. This is v-prediction
-    (v = (a r_t - r_0) / s) with a preconditioning in the sense of Karras et al. 2022, sec. 5. At t = T of a process with
+    (v = (a r_t - r_0) / s) with a preconditioning (Karras et al. 2022, sec. 5). At t = T of a process with
     zero terminal SNR, a = 0: r_t carries nothing, is not used, and r0_hat is the conditional mean E[r_0 | y].
 
     forward(r_t (N, 1, *S), t (N,), y (N, 1, *S) normalised, sigma (N, 1, *S) or (N, 1, ...1) in y's units,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -18,9 +20,7 @@ class DnCNN(nn.Module):
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int, depth: int) -> None:
         super().__init__()
         widths = [in_channels, *[width] * (depth - 1), out_channels]
-        self.convolutions = nn.ModuleList(
-            convolution(spatial_dims, a, b) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.convolutions = nn.ModuleList(convolution(spatial_dims, a, b) for a, b in itertools.pairwise(widths))
         for layer in self.convolutions:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)

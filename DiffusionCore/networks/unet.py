@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -69,7 +70,7 @@ class Level(nn.Module):
         widths = [in_channels] + [out_channels] * config.blocks
         self.blocks = nn.ModuleList(
             ResidualBlock(config.spatial_dims, a, b, config.embedding, config.norm)
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in itertools.pairwise(widths)
         )
         self.attention = nn.ModuleList(
             SelfAttention(out_channels, config.attention_heads, config.attention_tokens) if attention else nn.Identity()
@@ -97,13 +98,9 @@ class UNet(nn.Module):
         self.embed = Embedding(config.scalars, config.embedding) if config.embedding else None
         self.head = convolution(dims, config.in_channels, widths[0])
         self.encoder = nn.ModuleList(Level(config, w, w, a) for w, a in zip(widths[:-1], attends, strict=False))
-        self.down = nn.ModuleList(
-            convolution(dims, a, b, kernel=2, stride=2) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.down = nn.ModuleList(convolution(dims, a, b, kernel=2, stride=2) for a, b in itertools.pairwise(widths))
         self.middle = Level(config, widths[-1], widths[-1], attends[-1])
-        self.up = nn.ModuleList(
-            Upsample(dims, b, a, config.transposed) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.up = nn.ModuleList(Upsample(dims, b, a, config.transposed) for a, b in itertools.pairwise(widths))
         joined = 2 if config.skip == "concatenate" else 1
         self.decoder = nn.ModuleList(
             Level(config, joined * w, w, a) for w, a in zip(widths[:-1], attends, strict=False)

@@ -1,0 +1,117 @@
+"""The model card: what a model is, what it was trained on, where it holds and how well it did. Kept as YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import ModelError
+
+NOT_CLINICAL = "Research only. Not for clinical use."
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class NetworkSpec(Part):
+    """The network: fields of `networks.UNetConfig`, and of `networks.DenoiserConfig` around it."""
+
+    unet: dict[str, Any]
+    state: Literal["residual", "image"] = "residual"
+    body: Literal["unet", "dncnn"] = "unet"
+    prediction: Literal["epsilon", "x0", "v"] = "v"
+    smoothing: float = 1.2
+    detail: float = 0.05
+    dncnn_width: int = 32
+    dncnn_depth: int = 17
+    parameters: int = 0
+    macs_per_voxel: float = 0.0
+
+
+class DiffusionSpec(Part):
+    """The process, by the name that `diffusion.make_process` knows."""
+
+    process: str = "cosine_zero_snr"
+    steps: int = 1000
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Range(Part):
+    """Closed interval of a quantity that the model is valid for."""
+
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+class ValidRanges(Part):
+    """Where the model was trained: outside it warns, or refuses where `refuse` names the quantity."""
+
+    sigma_normalised: Range
+    spacing_mm: Range
+    slice_spacing_mm: Range
+    min_slices: int = 1
+    refuse: tuple[str, ...] = ("modality",)
+
+
+class DataSpec(Part):
+    """One source of training data with its licence and attribution."""
+
+    name: str
+    licence: str
+    attribution: str = ""
+    subjects: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class Card(Part):
+    """Everything about a model but its weights."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    task: Literal["enhance", "super_resolve", "synthesize", "classify"]
+    modality: Literal["CT", "MR", "OTHER"]
+    input: Literal["volume", "labelmap", "none"] = "volume"
+    version: str = "1"
+    summary: str
+    network: NetworkSpec
+    diffusion: DiffusionSpec
+    normalisation: Literal["p99.5", "hu", "unit"]
+    valid: ValidRanges
+    data: list[DataSpec] = Field(default_factory=list)
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    figures: dict[str, Any] = Field(default_factory=dict)
+    uncertainty_factor: float | None = None
+    limits: list[str] = Field(default_factory=list)
+    licence: str = "MIT"
+    notice: str = NOT_CLINICAL
+    sha256: str = ""
+    golden: str = ""
+
+
+def read_card(path: Path) -> Card:
+    """The card at `path`. Raises `ModelError` if it is missing, is not YAML, or has a field too many or too few."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Card.model_validate(content)
+    except FileNotFoundError:
+        raise ModelError(f"no model at {path.parent}: there is no {path.name}") from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise ModelError(f"{path.name} of {path.parent.name!r} is not readable YAML; add the model again") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ModelError(f"{path.name} of {path.parent.name!r} is not a model card: {where}: {first['msg']}") from None
+
+
+def write_card(card: Card, path: Path) -> None:
+    """Write `card` as YAML, fields in the order of the class."""
+    import yaml
+
+    text = yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,204 @@
+"""Finding, loading, saving and verifying models: folders of `card.yaml` and `weights.safetensors`, by name or path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ModelError, OutputError, UsageError
+from .card import Card, NetworkSpec, read_card, write_card
+from .weights_file import WEIGHTS, load_weights, save_weights
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..diffusion import Process
+    from ..networks import Denoiser
+
+CARD = "card.yaml"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model: its card, its network in evaluation mode, and its diffusion process."""
+
+    card: Card
+    denoiser: Denoiser
+    process: Process
+    folder: Path
+
+
+def bundled_folder() -> Path:
+    """Where the models that come with the package are."""
+    return Path(__file__).parent / "weights"
+
+
+def user_folder() -> Path:
+    """Where models that a user added are: $DIFFUSIONCORE_MODELS, or `DiffusionCore/models` in the user's data folder."""
+    if named := os.environ.get("DIFFUSIONCORE_MODELS"):
+        return Path(named)
+    base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "DiffusionCore" / "models"
+
+
+def list_models() -> list[tuple[Card, Path]]:
+    """Every installed model with a readable card, bundled ones first, by name."""
+    found = []
+    for root in (bundled_folder(), user_folder()):
+        for card in sorted(root.glob(f"*/{CARD}")):
+            try:
+                found.append((read_card(card), card.parent))
+            except ModelError:
+                continue
+    return found
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The folder of a model given by name or path. Raises `ModelError` naming the installed ones if there is none."""
+    path = Path(name_or_path)
+    if path.suffix in (".pt", ".pth", ".ckpt", ".pkl", ".bin"):
+        raise ModelError(
+            f"{path.name} is a pickle, which can run code when opened; give a folder with {CARD} and {WEIGHTS}"
+        )
+    if path.name == CARD or path.name == WEIGHTS:
+        path = path.parent
+    if (path / CARD).is_file():
+        return path
+    if path.is_dir():
+        raise ModelError(f"{path.name} is not a model: a model is a folder with {CARD} and {WEIGHTS}")
+    if path.name == str(name_or_path):
+        for root in (bundled_folder(), user_folder()):
+            if (root / path.name / CARD).is_file():
+                return root / path.name
+    names = ", ".join(card.name for card, _ in list_models()) or "none"
+    raise ModelError(f"no model {str(name_or_path)!r}; installed: {names}")
+
+
+def best_model(task: str, modality: str) -> Path:
+    """The bundled model for a task and modality. Raises `ModelError` if there is none."""
+    for card, folder in list_models():
+        if card.task == task and card.modality == modality:
+            return folder
+    raise ModelError(f"no installed model can {task.replace('_', '-')} {modality} scans; name one with --model")
+
+
+def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
+    """Load a model by name or folder onto `device`, in float32.
+
+    Raises `ModelError` if it is not there, its checksum is wrong, or its weights don't fit its network.
+    """
+    import torch
+
+    from ..diffusion import make_process
+    from ..networks import DenoiserConfig, UNetConfig, build_denoiser
+
+    folder = find_model(name_or_path)
+    card = read_card(folder / CARD)
+    state = load_weights(folder / WEIGHTS, card.sha256, card.name)
+    spec = card.network
+    try:
+        config = DenoiserConfig(
+            network=UNetConfig(**spec.unet),
+            **{
+                name: getattr(spec, name) for name in NetworkSpec.model_fields if name in DenoiserConfig.__annotations__
+            },
+        )
+        process = make_process(card.diffusion.process, card.diffusion.steps, **card.diffusion.options)
+        denoiser = build_denoiser(config, process.signal, process.noise)
+    except (TypeError, UsageError) as error:
+        raise ModelError(f"the card of {card.name!r} describes no network that can be built: {error}") from None
+    try:
+        denoiser.network.load_state_dict(state)
+    except RuntimeError:
+        raise ModelError(f"the weights of {card.name!r} don't fit the network on its card") from None
+    memory_format = torch.channels_last_3d if denoiser.spatial_dims == 3 else torch.channels_last
+    denoiser.network.to(memory_format=memory_format)
+    return Model(card, denoiser.eval().requires_grad_(False).to(device), process, folder)
+
+
+def golden_output(denoiser: Denoiser) -> str:
+    """A short checksum of what the network answers to a fixed input: tells whether it still computes the same.
+
+    Rounded to 1e-3, so that another CPU's rounding doesn't show.
+    """
+    import torch
+
+    size = max(2 * denoiser.downsampling, 16)
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, 1, *[size] * denoiser.spatial_dims)
+    y = torch.rand(shape, generator=generator)
+    x_t = torch.randn(shape, generator=generator)
+    sigma = torch.full((1, *[1] * (denoiser.spatial_dims + 1)), 0.05)
+    given = y if denoiser.config.in_channels > 1 else None
+    with torch.no_grad():
+        answer = denoiser(x_t, torch.tensor([denoiser.num_train_timesteps // 2]), given, sigma)
+    moments = [answer.mean(), answer.std(), *answer.flatten()[:: max(answer.numel() // 14, 1)]]
+    return " ".join(f"{float(value):.3f}" for value in moments)
+
+
+def save_model(folder: Path, card: Card, denoiser: Denoiser) -> Card:
+    """Write a model folder: weights in half precision, and the card with checksum, counts and golden output filled in.
+
+    Raises `OutputError` if the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f".{WEIGHTS}.tmp"
+        checksum = save_weights(denoiser.network.state_dict(), temporary)
+        halved = load_weights(temporary, checksum, card.name)
+        original = {name: tensor.clone() for name, tensor in denoiser.network.state_dict().items()}
+        was_training = denoiser.training
+        denoiser.eval().network.load_state_dict(halved)
+        golden = golden_output(denoiser)
+        denoiser.network.load_state_dict(original)
+        denoiser.train(was_training)
+        counts = {
+            "parameters": sum(p.numel() for p in denoiser.network.parameters()),
+            "macs_per_voxel": round(denoiser.macs_per_voxel, 1),
+        }
+        card = card.model_copy(
+            update={"sha256": checksum, "golden": golden, "network": card.network.model_copy(update=counts)}
+        )
+        temporary.replace(folder / WEIGHTS)
+        write_card(card, folder / CARD)
+    except OSError as error:
+        raise OutputError(f"cannot write the model to {folder}: {error.strerror or error}") from None
+    return card
+
+
+def add_model(source: Path, overwrite: bool = False) -> Path:
+    """Copy a model folder among the user's models, after verifying it. Returns where it is now."""
+    verify_model(source)
+    folder = find_model(source)
+    card = read_card(folder / CARD)
+    target = user_folder() / card.name
+    if target.exists() and not overwrite:
+        raise OutputError(f"a model {card.name!r} is already there; --overwrite replaces it")
+    staged = target.with_name(f".{card.name}.tmp")
+    try:
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir(parents=True)
+        for name in (CARD, WEIGHTS):
+            shutil.copyfile(folder / name, staged / name)
+        shutil.rmtree(target, ignore_errors=True)
+        staged.rename(target)
+    except OSError as error:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise OutputError(f"cannot add the model to {user_folder()}: {error.strerror or error}") from None
+    return target
+
+
+def verify_model(name_or_path: str | Path) -> Card:
+    """Recompute a model's checksum and golden output. Raises `ModelError` where they differ from the card's."""
+    model = load_model(name_or_path)
+    if not model.card.sha256:
+        raise ModelError(f"the card of {model.card.name!r} has no checksum; save the model again")
+    golden = golden_output(model.denoiser)
+    wanted = [float(v) for v in model.card.golden.split()]
+    got = [float(v) for v in golden.split()]
+    if len(wanted) != len(got) or max(abs(a - b) for a, b in zip(wanted, got, strict=True)) > 5e-3:
+        raise ModelError(f"{model.card.name!r} no longer computes what its card says; its network or torch has changed")
+    return model.card
