@@ -1,0 +1,112 @@
+"""What a person may ask of a task, declared once: the command line, the worker and the panel are made from this."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import UsageError
+
+MAX_SEED = 2**63 - 1
+
+
+class Options(BaseModel):
+    """Keyword options of a task; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
+
+
+class MachineOptions(Options):
+    """Where and within what limits to compute."""
+
+    device: Annotated[str, Field(description="auto, cpu, cuda:0, mps", json_schema_extra={"group": "machine"})] = "auto"
+    threads: Annotated[
+        int | None, Field(ge=1, le=1024, description="processor threads", json_schema_extra={"group": "machine"})
+    ] = None
+    memory: Annotated[
+        str | None,
+        Field(
+            pattern=r"^\d+(\.\d+)?\s*[KMGT]?i?B?$",
+            description="most memory to use, e.g. 6G; default: what is free",
+            json_schema_extra={"group": "machine"},
+        ),
+    ] = None
+    tile: Annotated[
+        int | None,
+        Field(ge=16, le=4096, description="edge of a tile in voxels", json_schema_extra={"group": "machine"}),
+    ] = None
+    no_fallback: Annotated[
+        bool,
+        Field(description="fail rather than go on in smaller tiles or on the CPU", json_schema_extra={"group": "machine"}),
+    ] = False
+
+
+class EnhanceOptions(MachineOptions):
+    """How to enhance a scan.
+
+    A preset stands for `steps`, `samples` and `texture`; each of these given as well wins over the preset.
+    """
+
+    model: Annotated[str | None, Field(description="name or folder; default: the one for the modality")] = None
+    modality: Annotated[Literal["CT", "MR"] | None, Field(description="if it cannot be told from the scan")] = None
+    preset: Annotated[
+        Literal["quick", "natural", "careful"],
+        Field(description="quick: the mean, one step; natural: a sample, 8 steps; careful: the mean with its uncertainty"),
+    ] = "quick"
+    texture: Annotated[
+        float | None, Field(ge=0, le=1, description="0: the mean, most faithful; 1: a sample with natural texture")
+    ] = None
+    strength: Annotated[float, Field(ge=0, le=1, description="0 returns the input, 1 the full result")] = 1.0
+    sigma: Annotated[
+        float | None, Field(gt=0, description="noise, standard deviation in the scan's units; default: measured")
+    ] = None
+    steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
+    samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
+    sampler: Annotated[Literal["ddim", "ddpm", "dpm++"], Field(description="how a sample is drawn")] = "ddim"
+    eta: Annotated[float, Field(ge=0, le=1, description="randomness of DDIM; 0 none, 1 as DDPM")] = 0.0
+    guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
+    force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
+
+
+PRESETS: dict[str, dict[str, float | int]] = {
+    "quick": {"steps": 1, "samples": 1, "texture": 0.0},
+    "natural": {"steps": 8, "samples": 1, "texture": 1.0},
+    "careful": {"steps": 4, "samples": 8, "texture": 0.0},
+}
+
+
+def parse_options(model: type[Options], **given: object) -> Options:
+    """`model(**given)`, with pydantic's complaint as one sentence (`UsageError`) in the option's command-line name."""
+    try:
+        return model(**given)
+    except ValidationError as error:
+        raise UsageError(sentence(model, error)) from None
+
+
+def sentence(model: type[Options], error: ValidationError) -> str:
+    """The first thing wrong, e.g. '--steps must be 1 to 1000, got 0'."""
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    flag = "--" + name.replace("_", "-")
+    if first["type"] == "extra_forbidden":
+        known = ", ".join("--" + field.replace("_", "-") for field in model.model_fields)
+        return f"there is no option {flag}; there are {known}"
+    return f"{flag} must be {wanted(model, name, first)}, got {first['input']}"
+
+
+def wanted(model: type[Options], name: str, problem: dict) -> str:
+    """What a field may be, in words."""
+    limits = {}
+    for item in model.model_fields[name].metadata:
+        for limit in ("ge", "gt", "le", "lt"):
+            if getattr(item, limit, None) is not None:
+                limits[limit] = getattr(item, limit)
+    if "ge" in limits and "le" in limits:
+        return f"{limits['ge']} to {limits['le']}"
+    if "gt" in limits:
+        return f"above {limits['gt']}"
+    if problem["type"] == "literal_error":
+        return problem["ctx"]["expected"].replace("'", "")
+    return problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
