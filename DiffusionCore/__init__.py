@@ -1,0 +1,49 @@
+"""Enhance CT and MR scans by diffusion models, with figures that can be trusted. Research only; not for clinical use.
+
+    from DiffusionCore import read_volume, write_volume, enhance, load_model
+    result = enhance(read_volume("head.nii.gz"), strength=0.8)
+
+Everything is imported on first use, so that importing this package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .models import load_model
+    from .tasks import EnhanceOptions, EnhanceResult, enhance
+    from .volume import Volume, read_volume, write_volume
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Volume": "volume",
+    "read_volume": "volume",
+    "write_volume": "volume",
+    "load_model": "models",
+    "EnhanceOptions": "tasks",
+    "EnhanceResult": "tasks",
+    "enhance": "tasks",
+}
+
+__all__ = [
+    "EnhanceOptions",
+    "EnhanceResult",
+    "Volume",
+    "enhance",
+    "load_model",
+    "read_volume",
+    "write_volume",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -38,7 +38,9 @@ class MachineOptions(Options):
     ] = None
     no_fallback: Annotated[
         bool,
-        Field(description="fail rather than go on in smaller tiles or on the CPU", json_schema_extra={"group": "machine"}),
+        Field(
+            description="fail rather than go on in smaller tiles or on the CPU", json_schema_extra={"group": "machine"}
+        ),
     ] = False
 
 
@@ -52,7 +54,9 @@ class EnhanceOptions(MachineOptions):
     modality: Annotated[Literal["CT", "MR"] | None, Field(description="if it cannot be told from the scan")] = None
     preset: Annotated[
         Literal["quick", "natural", "careful"],
-        Field(description="quick: the mean, one step; natural: a sample, 8 steps; careful: the mean with its uncertainty"),
+        Field(
+            description="quick: the mean, one step; natural: a sample, 8 steps; careful: the mean with its uncertainty"
+        ),
     ] = "quick"
     texture: Annotated[
         float | None, Field(ge=0, le=1, description="0: the mean, most faithful; 1: a sample with natural texture")

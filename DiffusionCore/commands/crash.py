@@ -1,0 +1,27 @@
+"""The log of an unexpected error: what was running and where it failed, without the scan's name or content."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from .. import __version__
+
+
+def write_crash_log(error: Exception, command: str) -> Path:
+    """Write the traceback (code places only, no values) to a new file in the temporary folder; returns its path."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [
+        f"diffusioncore {__version__} {command}",
+        f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}",
+        type(error).__name__,
+        *(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames),
+    ]
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="diffusioncore-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        file.write("\n".join(lines) + "\n")
+    return Path(file.name)
