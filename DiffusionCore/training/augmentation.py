@@ -1,0 +1,144 @@
+"""Augmentation of a clean target: geometry, resolution, contrast. Costly transforms are rare (see docs/training.md).
+
+Elastic, affine and bias-field transforms are MONAI's, given a random state drawn from the example's own generator, so
+that an example is a pure function of its seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from .config import AugmentationConfig
+
+Cut = Callable[[Sequence[int]], np.ndarray]
+WARP_MARGIN = 1.25  # the patch that is turned or bent is larger by this, so that no corner comes from outside
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Augments patches of one size. `affine`, `elastic`, `bias` are MONAI transforms on (1, *size) tensors."""
+
+    config: AugmentationConfig
+    size: tuple[int, ...]
+    affine: Callable
+    elastic: Callable
+    bias: Callable
+
+    def __call__(self, cut: Cut, spacing: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+        """A target of `size`: `cut(size)` is asked for as much of the scan as the geometry needs; `spacing` in mm."""
+        config = self.config
+        warp = rng.random()
+        bends, turns = warp < config.elastic, config.elastic <= warp < config.elastic + config.affine
+        outer = [math.ceil(s * WARP_MARGIN) if s > 1 else 1 for s in self.size] if bends or turns else list(self.size)
+        patch = self._resampled(cut, outer, spacing, rng)
+        if bends or turns:
+            transform = self.elastic if bends else self.affine
+            patch = centre_crop(_monai(transform, patch, rng), self.size)
+        patch = self._mirrored(patch, spacing, rng)
+        return np.ascontiguousarray(self._contrast(patch, rng))
+
+    def _resampled(
+        self, cut: Cut, size: Sequence[int], spacing: Sequence[float], rng: np.random.Generator
+    ) -> np.ndarray:
+        """A patch at its own resolution or, for a share of them, at another one; slices thicker than the range stay."""
+        low, high = self.config.spacing
+        if rng.random() >= self.config.resolution:
+            return cut(size)
+        wanted = math.exp(rng.uniform(math.log(low), math.log(high)))
+        factors = [
+            1.0 if mm > high or s == 1 else float(np.clip(wanted / mm, 0.5, 2.5)) for s, mm in zip(size, spacing)
+        ]
+        if all(0.95 < factor < 1.05 for factor in factors):
+            return cut(size)
+        source = [math.ceil(s * factor) for s, factor in zip(size, factors, strict=True)]
+        return resample(cut(source), size, factors)
+
+    def _mirrored(self, patch: np.ndarray, spacing: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+        axes = [axis for axis in range(patch.ndim) if rng.random() < self.config.flip]
+        patch = np.flip(patch, axes)
+        if rng.random() < self.config.rotate90:
+            planes = [
+                (a, b)
+                for a in range(patch.ndim)
+                for b in range(a + 1, patch.ndim)
+                if patch.shape[a] == patch.shape[b] and max(spacing[a], spacing[b]) <= 1.3 * min(spacing[a], spacing[b])
+            ]
+            for _ in range(min(len(planes), 2)):
+                patch = np.rot90(patch, int(rng.integers(4)), planes[rng.integers(len(planes))])
+        return patch
+
+    def _contrast(self, patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        config = self.config
+        gamma, invert, bias, shift = rng.random(4)
+        if gamma < config.gamma:
+            exponent = math.exp(rng.uniform(-1, 1) * math.log(config.gamma_range))
+            patch = np.maximum(patch, 0) ** np.float32(exponent)
+        if invert < config.invert:
+            patch = np.where(patch > 0.05, np.maximum(1.1 - patch, 0), patch).astype(np.float32)
+        if bias < config.bias_field:
+            patch = _monai(self.bias, np.ascontiguousarray(patch), rng)
+        if shift < config.shift:
+            patch = patch + np.float32(rng.uniform(-1, 1) * config.shift_range)
+        return patch
+
+
+def make_augmentation(config: AugmentationConfig, size: Sequence[int]) -> Augmentation:
+    """The augmentation of patches of `size`, 2D or 3D. Imports MONAI."""
+    from monai.transforms import Rand2DElastic, Rand3DElastic, RandAffine, RandBiasField
+
+    turn = math.radians(config.degrees)
+    warp = {
+        "prob": 1.0,
+        "rotate_range": [turn] * (3 if len(size) == 3 else 1),
+        "scale_range": [config.zoom] * len(size),
+        "padding_mode": "reflection",
+        "mode": "bilinear",
+    }
+    affine = RandAffine(**warp)
+    if len(size) == 3:
+        elastic = Rand3DElastic(sigma_range=(5, 7), magnitude_range=(40, 120), **warp)
+    else:
+        elastic = Rand2DElastic(spacing=(20, 20), magnitude_range=(1, 2), **warp)
+    strength = config.bias_strength
+    bias = RandBiasField(prob=1.0, degree=3, coeff_range=(-strength, strength))
+    return Augmentation(config, tuple(size), affine, elastic, bias)
+
+
+def resample(patch: np.ndarray, size: Sequence[int], factors: Sequence[float]) -> np.ndarray:
+    """`patch` brought to `size` where a new voxel is `factors` old ones wide; blurred first where that is coarser.
+
+    The blur's full width at half maximum and the old voxel's add up, in squares, to the new voxel's width.
+    """
+    tensor = torch.from_numpy(np.ascontiguousarray(patch))[None, None]
+    for axis, factor in enumerate(factors):
+        if factor > 1:
+            tensor = _blur(tensor, axis + 2, math.sqrt(factor**2 - 1) / 2.355)
+    mode = "trilinear" if patch.ndim == 3 else "bilinear"
+    return F.interpolate(tensor, size=tuple(size), mode=mode, align_corners=False)[0, 0].numpy()
+
+
+def _blur(tensor: torch.Tensor, axis: int, sigma: float) -> torch.Tensor:
+    radius = max(1, math.ceil(3 * sigma))
+    x = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
+    kernel /= kernel.sum()
+    moved = tensor.movedim(axis, -1)
+    rows = F.pad(moved.reshape(-1, 1, moved.shape[-1]), (radius, radius), mode="replicate")
+    return F.conv1d(rows, kernel[None, None]).reshape(moved.shape).movedim(-1, axis)
+
+
+def centre_crop(patch: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """The middle `size` of a patch."""
+    starts = [(n - s) // 2 for n, s in zip(patch.shape, size, strict=True)]
+    return patch[tuple(slice(a, a + s) for a, s in zip(starts, size, strict=True))]
+
+
+def _monai(transform: Callable, patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    transform.set_random_state(seed=int(rng.integers(2**31)))
+    return np.asarray(transform(torch.from_numpy(np.ascontiguousarray(patch))[None]), dtype=np.float32)[0]

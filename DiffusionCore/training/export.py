@@ -1,0 +1,111 @@
+"""The model folder that a run ends with: card and averaged weights in half precision."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from ..models.card import Card, DiffusionSpec, NetworkSpec, Range, ValidRanges, read_card
+from ..models.registry import CARD, save_model
+from ..models.weights_file import WEIGHTS, load_weights
+from ..networks.denoiser import Denoiser
+from .config import TrainingConfig
+from .lightning_module import DenoiserTraining
+from .network import denoiser_config
+from .splits import load_split
+
+
+def export_model(folder: Path, module: DenoiserTraining, figures: dict[str, float], commit: str) -> Card:
+    """Write the averaged weights and the card to `folder`. Raises `OutputError` if it cannot be written."""
+    recipe = {
+        "config": module.config.model_dump(mode="json", exclude={"card", "runs", "init"}, exclude_defaults=True),
+        "seed": module.config.seed,
+        "commit": commit,
+        "steps": module.global_step,
+        "hours": round(module.seconds_trained / 3600, 3),
+        "subjects": _subjects(module.config),
+        "versions": {name: _version(name) for name in ("DiffusionCore", "torch", "lightning", "monai")},
+    }
+    card = make_card(module.config, recipe, {"validation": {k: round(v, 4) for k, v in figures.items()}})
+    with module.average.applied(module.denoiser):
+        return save_model(folder, card, module.denoiser)
+
+
+def make_card(config: TrainingConfig, recipe: dict[str, Any], figures: dict[str, Any]) -> Card:
+    """The card of the model that `config` trains."""
+    denoiser, said = denoiser_config(config), config.card
+    network = {f.name: getattr(denoiser, f.name) for f in dataclasses.fields(denoiser) if f.name != "network"}
+    unet = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(denoiser.network).items()}
+    low, high = config.degradation.sigma
+    return Card(
+        name=config.name,
+        task=said.task,
+        modality=said.modality,
+        input="none" if config.degradation.target == "none" else "volume",
+        version=said.version,
+        summary=said.summary,
+        network=NetworkSpec(unet=unet, **network),
+        diffusion=DiffusionSpec(
+            process=config.diffusion.schedule, steps=config.diffusion.steps, options=config.diffusion.options
+        ),
+        normalisation="unit" if config.data.normalisation == "none" else config.data.normalisation,
+        valid=ValidRanges(
+            sigma_normalised=Range(low=low, high=high),
+            spacing_mm=said.spacing_mm,
+            slice_spacing_mm=said.slice_spacing_mm,
+            min_slices=said.min_slices,
+        ),
+        data=list(said.data),
+        recipe=recipe,
+        figures=figures,
+        limits=list(said.limits),
+        licence=said.licence,
+    )
+
+
+def start_from(folder: Path, denoiser: Denoiser) -> None:
+    """Load the weights of the model in `folder` into a new denoiser. Raises `ModelError` if they have other shapes."""
+    card = read_card(folder / CARD)
+    weights = load_weights(folder / WEIGHTS, card.sha256, card.name)
+    own = {name: tuple(tensor.shape) for name, tensor in denoiser.network.state_dict().items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if own != theirs:
+        name = next(n for n in sorted(own.keys() | theirs.keys()) if own.get(n) != theirs.get(n))
+        raise ModelError(
+            f"the weights of {card.name!r} don't fit this network: {name} is {theirs.get(name, 'missing')} there and "
+            f"{own.get(name, 'missing')} here; init needs the same network"
+        )
+    denoiser.network.load_state_dict(weights)
+
+
+def commit_of(folder: Path) -> str:
+    """The commit that `folder` is checked out at, with "+" where files were changed; empty outside a repository."""
+    try:
+        answers = [
+            subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=True).stdout
+            for words in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answers[0].strip() + ("+" if answers[1].strip() else "")
+
+
+def _subjects(config: TrainingConfig) -> dict[str, list[str]]:
+    if config.data.split is None:
+        return {}
+    split = load_split(config.data.split)
+    return {
+        name: sorted({subject for entry in split.entries(name) for subject in entry.subjects})
+        for name in ("train", "val", "test")
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

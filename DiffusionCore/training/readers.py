@@ -1,0 +1,149 @@
+"""Readers: the closed list of where training data comes from, each giving scans in a compact type in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..errors import InputError
+from .config import DataConfig
+from .splits import Entry, data_root, load_split
+
+SplitName = Literal["train", "val"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What patches are cut from.
+
+    voxels      (K, J, I) in the file's own compact type; for 2D training K counts independent slices
+    offset, scale   normalised = (voxels - offset) / scale
+    spacing     mm along (K, J, I)
+    tissue      (M, 3) int16 voxel positions in tissue, a sample of them
+    background  normalised value outside the scan (MR 0, CT -1)
+    noise       the scan's own noise as the split file has it
+    """
+
+    name: str
+    voxels: np.ndarray
+    offset: float
+    scale: float
+    spacing: tuple[float, float, float]
+    tissue: np.ndarray
+    background: float = 0.0
+    noise: float | None = None
+
+    def normalised(self, region: tuple[slice, ...]) -> np.ndarray:
+        """float32 copy of a region."""
+        return (self.voxels[region].astype(np.float32) - np.float32(self.offset)) / np.float32(self.scale)
+
+
+def read_scans(config: DataConfig, split: SplitName) -> list[Scan]:
+    """All scans of one split. Raises `InputError` or `UsageError` if they aren't there or can't be read."""
+    return _READERS[config.target](config, split)
+
+
+def _volumes(config: DataConfig, split: SplitName) -> list[Scan]:
+    root = data_root(config.root)
+    return [_volume(root, entry, config) for entry in load_split(config.split).entries(split)]
+
+
+def _volume(root: Path, entry: Entry, config: DataConfig) -> Scan:
+    path = root / entry.file
+    if not path.exists():
+        raise InputError(f"{path}: no such scan; is data.root right?")
+    voxels, spacing = _read(path)
+    if entry.average > 1:
+        voxels, spacing = average_slices(voxels, spacing, entry.average)
+    offset, scale = _normalisation(voxels, config.normalisation, entry.file)
+    background = -1.0 if config.normalisation == "hu" else 0.0
+    return _scan(entry.file, voxels, offset, scale, spacing, config, background, entry.noise)
+
+
+def _read(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
+    import nibabel
+
+    image = nibabel.load(path)
+    return np.ascontiguousarray(np.asarray(image.dataobj).T), tuple(float(z) for z in image.header.get_zooms()[2::-1])
+
+
+def _normalisation(voxels: np.ndarray, kind: str, name: str) -> tuple[float, float]:
+    if kind == "hu":
+        return 0.0, 1000.0
+    if kind == "none":
+        return 0.0, 1.0
+    positive = voxels[voxels > 0]
+    if positive.size == 0:
+        raise InputError(f"{name}: no voxel above zero to take the 99.5th percentile of")
+    return 0.0, float(np.percentile(positive, 99.5))
+
+
+def average_slices(
+    voxels: np.ndarray, spacing: tuple[float, float, float], count: int
+) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Thicker slices: every `count` neighbours along the first axis become their mean; a rest at the end is left out."""
+    kept = len(voxels) // count * count
+    if kept == 0:
+        raise InputError(f"a scan of {len(voxels)} slices can't be averaged {count} by {count}")
+    mean = voxels[:kept].reshape(-1, count, *voxels.shape[1:]).mean(axis=1, dtype=np.float32)
+    return mean.astype(np.float16), (spacing[0] * count, *spacing[1:])
+
+
+def _scan(
+    name: str,
+    voxels: np.ndarray,
+    offset: float,
+    scale: float,
+    spacing: tuple[float, float, float],
+    config: DataConfig,
+    background: float = 0.0,
+    noise: float | None = None,
+) -> Scan:
+    """Find the tissue (MR: over 5 % of the scale; CT: over -500 HU) on every third row and column."""
+    step = (1, 3, 3) if min(voxels.shape[1:]) > 24 else (1, 1, 1)
+    coarse = voxels[:: step[0], :: step[1], :: step[2]].astype(np.float32)
+    threshold = -0.5 if config.normalisation == "hu" else 0.05
+    tissue = (np.argwhere((coarse - offset) / scale > threshold) * step).astype(np.int16)
+    return Scan(name, voxels, offset, scale, spacing, tissue, background, noise)
+
+
+def _hdf5_patches(config: DataConfig, split: SplitName) -> list[Scan]:
+    from .patches import read_patches
+
+    root = data_root(config.root)
+    scans = []
+    for entry in load_split(config.split).entries(split):
+        stack, spacing = read_patches(root / entry.file)
+        offset, scale = _normalisation(stack, config.normalisation, entry.file)
+        if stack.ndim == 3:
+            scans.append(_scan(entry.file, stack, offset, scale, spacing, config, noise=entry.noise))
+        else:
+            scans.extend(
+                _scan(f"{entry.file}#{n}", patch, offset, scale, spacing, config, noise=entry.noise)
+                for n, patch in enumerate(stack)
+            )
+    return scans
+
+
+def _digits(config: DataConfig, split: SplitName) -> list[Scan]:
+    """scikit-learn's 1 797 handwritten digits, 8×8 brought to 16×16, 0..1; every tenth validates."""
+    from scipy.ndimage import zoom
+    from sklearn.datasets import load_digits
+
+    images = load_digits().images
+    validates = np.arange(len(images)) % 10 == 0
+    images = images[validates] if split == "val" else images[~validates]
+    doubled = zoom(images / 16, (1, 2, 2), order=1, grid_mode=True, mode="nearest").clip(0, 1).astype(np.float16)
+    return [_scan("digits", doubled, 0.0, 1.0, (1.0, 1.0, 1.0), config)]
+
+
+_READERS: dict[str, Callable[[DataConfig, SplitName], list[Scan]]] = {
+    "volumes": _volumes,
+    "slices": _volumes,
+    "hdf5_patches": _hdf5_patches,
+    "digits": _digits,
+}

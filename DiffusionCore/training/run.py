@@ -1,0 +1,100 @@
+"""A whole training run: from a configuration to a model folder, to be interrupted and resumed at will."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import yaml
+
+from ..errors import Cancelled, InputError, OutputError, UsageError
+from .config import TrainingConfig
+from .config_file import load_config
+from .data_module import TrainingData
+from .export import commit_of, export_model, start_from
+from .lightning_module import DenoiserTraining
+from .network import make_denoiser
+from .trainer import LAST, make_trainer
+
+
+def train(
+    config_path: str | Path, overrides: Sequence[str] = (), resume: bool | str | Path = False, quiet: bool = False
+) -> Path:
+    """Train as the YAML file at `config_path` says; returns the model's folder, `runs/NAME/model`.
+
+    overrides   "key.sub=value" strings, each replacing one setting
+    resume      True: go on from the run's last checkpoint (from the start, if there is none yet); a path: from that one
+    quiet       no progress bar
+
+    A run that was killed and resumed ends with the weights it would have ended with. Raises `UsageError` for a bad
+    configuration, `InputError` for missing data, `ModelError` if `init` does not fit, `Cancelled` on Ctrl-C.
+    """
+    config = load_config(config_path, overrides)
+    return run(config, resume, quiet, commit_of(Path(config_path).resolve().parent))
+
+
+def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool = False, commit: str = "") -> Path:
+    """`train` for a configuration that is loaded already."""
+    checkpoint = find_checkpoint(config, resume)
+    denoiser, process = make_denoiser(config)
+    if config.init is not None:
+        start_from(config.init, denoiser)
+    data = TrainingData(config, 0 if checkpoint is None else step_of(checkpoint))
+    prepare_folder(config)
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    module = DenoiserTraining(config, denoiser, process)
+
+    def export(module: DenoiserTraining, figures: dict[str, float]) -> None:
+        export_model(config.folder / "model", module, figures, commit)
+
+    trainer = make_trainer(config, module, export, data.first_step, data.validates, quiet)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        if data.validates:
+            trainer.validate(module, datamodule=data, verbose=False)
+        elif trainer.is_global_zero:
+            export(module, {})
+    except SystemExit as error:
+        raise Cancelled(
+            f"stopped at step {module.global_step}; go on from the last checkpoint with --resume"
+        ) from error
+    finally:
+        signal.signal(signal.SIGINT, handler)  # after a Ctrl-C Lightning leaves it ignored
+    return config.folder / "model"
+
+
+def find_checkpoint(config: TrainingConfig, resume: bool | str | Path) -> Path | None:
+    """The checkpoint to go on from. Raises `InputError` if a named one is not there, `UsageError` if a run is in the way."""
+    last = config.folder / LAST
+    if resume is True:
+        return last if last.is_file() else None
+    if resume:
+        if not Path(resume).is_file():
+            raise InputError(f"{resume}: no such checkpoint")
+        return Path(resume)
+    if last.exists():
+        raise UsageError(f"{config.folder} holds a run already; go on with --resume, or give another name=NAME")
+    return None
+
+
+def step_of(checkpoint: Path) -> int:
+    """How many steps were done. Only tensors and plain values are read from the file, never code."""
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"{checkpoint}: not a checkpoint of a training run, or damaged") from error
+
+
+def prepare_folder(config: TrainingConfig) -> None:
+    """Make the run's folder and write its configuration there, every key in full."""
+    try:
+        config.folder.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        (config.folder / "config.yaml").write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{config.folder}: the run's folder can't be written ({error.strerror})") from error
