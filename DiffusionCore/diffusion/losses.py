@@ -22,9 +22,9 @@ class Loss(Protocol):
 def loss(kind: str, *, delta: float = 1.0) -> Loss:
     """The loss called `kind`, a mean of terms of the residual r = prediction - target.
 
-    "l1": |r|; "l2": r^2; "huber": r^2 / 2 where |r| < delta, else delta (|r| - delta / 2). Only the minimiser of "l2" is
-    the conditional mean. `weight` broadcasts to the prediction and multiplies each term before the mean; it is not
-    normalised, so divide a mask by its own mean. `delta` is for "huber" alone.
+    "l1": |r|; "l2": r^2; "huber": r^2 / 2 where |r| < delta, else delta (|r| - delta / 2). Only under "l2" is the
+    minimiser the conditional mean. `weight` broadcasts to the prediction and multiplies each term before the mean; it
+    is not normalised, so divide a mask by its own mean. `delta` is for "huber" alone.
     Raises UsageError for an unknown kind, a delta of 0 or less, or shapes that differ.
     """
     if not (math.isfinite(delta) and delta > 0):

@@ -15,8 +15,8 @@ from ..errors import UsageError
 class Process:
     """A Gaussian Markov chain from clean data to noise, known by its marginals q(x_t | x_0) = N(a_t x_0, s_t^2 I).
 
-    `signal` (a_t) and `noise` (s_t) are float64 CPU tensors of T + 1 values. Index 0 is clean (a = 1, s = 0) and index t
-    is Ho's t, 1 to T (diffusers' index is t - 1). Neither a^2 + s^2 = 1 nor a_T > 0 is assumed.
+    `signal` (a_t) and `noise` (s_t) are float64 CPU tensors of T + 1 values. Index 0 is clean (a = 1, s = 0); index t
+    is Ho's t, 1 to T, diffusers' plus 1. Neither a^2 + s^2 = 1 nor a_T > 0 is assumed.
 
     Raises UsageError where the values are no such process: they must be finite, a >= 0, s > 0 from t = 1 on, and a / s
     must never rise with t (noise cannot be taken away by adding noise).
@@ -122,7 +122,7 @@ def matched_timestep(process: Process, sigma: float) -> int:
 
     x_t / a_t is x_0 plus noise of standard deviation s_t / a_t. sigma is in the units of x_0: on data in [-1, 1], twice
     the share of the range. The first t that is noisy enough, not the nearest, so that no noise is taken for signal.
-    Source: Chung et al. 2022 (CCDF); DDM2 searches for the same t.
+    0 where sigma is 0. Source: Chung et al. 2022 (CCDF); DDM2 searches for the same t.
 
     Raises UsageError for a negative sigma or one above what the process reaches.
     """

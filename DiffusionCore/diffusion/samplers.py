@@ -1,13 +1,14 @@
 """Samplers from noise to data, each one flat generator, for any (signal, noise) process and tensors of any dimension.
 
-All take denoise(x_t, t) -> x0_hat; x_T (N, C, *spatial), the state at timesteps[0] (`initial_state` makes it from noise,
-`matched_start` from a scan); and timesteps, descending ints in 1..T. All step from the last timestep to t = 0, where
+All take denoise(x_t, t) -> x0_hat; x_T (N, C, *spatial), the state at timesteps[0] (`initial_state` makes it of noise,
+`matched_start` of a scan); and timesteps, descending ints in 1..T. All step from the last timestep to t = 0, where
 x_0 = x0_hat, and yield (x, x0_hat) after every step, so the last x is the result. The state keeps x_T's dtype;
 coefficients are float64.
 
 `noise(step_index, like)` returns standard normal noise, shaped like `like`, for the step that leaves
-timesteps[step_index]; it is not asked on the last step. `noise_scale` multiplies it: from 1, a sample, down to 0, the mean
-(arXiv 2503.20297); give `initial_state` the same. `clip` bounds x0_hat. Whether gradients are kept is the caller's choice.
+timesteps[step_index]; it is not asked on the last step. `noise_scale` multiplies it: from 1, a sample, down to 0, the
+mean (arXiv 2503.20297); give `initial_state` the same. `clip` = (low, high) bounds x0_hat. Whether gradients are kept
+is the caller's choice. A wrong argument raises UsageError when the first step is asked for.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def ddpm(
     _check_noise_scale(noise_scale)
     x = x_T
     for i, (t, s) in enumerate(_pairs(process, timesteps)):
-        x0_hat = _clipped(denoise(x, t), clip)
+        x0_hat = _as_state(denoise(x, t), x, clip)
         if s == 0:
             yield x0_hat, x0_hat
             return
@@ -83,7 +84,7 @@ def ddim(
     _check_noise_scale(noise_scale)
     x = x_T
     for i, (t, s) in enumerate(_pairs(process, timesteps)):
-        x0_hat = _clipped(denoise(x, t), clip)
+        x0_hat = _as_state(denoise(x, t), x, clip)
         if s == 0:
             yield x0_hat, x0_hat
             return
@@ -115,15 +116,15 @@ def dpm_solver_pp_2m(
     """
     x, x0_before, h_before = x_T, None, math.inf
     for t, s in _pairs(process, timesteps):
-        x0_hat = _clipped(denoise(x, t), clip)
+        x0_hat = _as_state(denoise(x, t), x, clip)
         if s == 0:
             yield x0_hat, x0_hat
             return
         (a_t, sd_t), (a_s, sd_s) = process.pair(t), process.pair(s)
-        h = math.log(a_s * sd_t / (a_t * sd_s)) if a_t > 0 else math.inf
+        h = math.log(a_s) - math.log(a_t) + math.log(sd_t / sd_s) if a_t > 0 else math.inf
         # x_s = (s_s / s_t) x_t - a_s (e^-h - 1) D; a_s e^-h = a_t s_s / s_t is finite where h is not
         c_x, c_d = sd_s / sd_t, a_s - a_t * sd_s / sd_t
-        correction = h / (2 * h_before) if math.isfinite(h_before) else 0.0
+        correction = h / (2 * h_before) if 0 < h_before < math.inf else 0.0
         x = (c_x * x).add_(x0_hat, alpha=c_d * (1 + correction))
         if x0_before is not None and correction != 0:
             x = x.add_(x0_before, alpha=-c_d * correction)
@@ -141,8 +142,14 @@ def _pairs(process: Process, timesteps: Sequence[int]) -> Iterator[tuple[int, in
     return zip(visited, (*visited[1:], 0), strict=True)
 
 
-def _clipped(x0_hat: Tensor, clip: tuple[float, float] | None) -> Tensor:
-    return x0_hat if clip is None else x0_hat.clamp(*clip)
+def _as_state(x0_hat: Tensor, x: Tensor, clip: tuple[float, float] | None) -> Tensor:
+    x0_hat = x0_hat.to(x.dtype)
+    if clip is None:
+        return x0_hat
+    low, high = clip
+    if not low < high:
+        raise UsageError(f"clip must be (low, high) with low below high, got ({low:g}, {high:g})")
+    return x0_hat.clamp(low, high)
 
 
 def _check_noise_scale(noise_scale: float) -> None:

@@ -68,9 +68,9 @@ def capped_cosine_literal(steps: int, *, cap: float = 0.3) -> Process:
 
 def given(steps: int, *, betas: Sequence[float] | Tensor) -> Process:
     """alpha_bar_t = prod (1 - beta_i) of the betas given, one for each of the `steps` timesteps, each in (0, 1]."""
-    values = torch.as_tensor(betas, dtype=torch.float64).cpu()
-    if values.ndim != 1 or values.numel() != steps:
-        raise UsageError(f"{steps} steps need {steps} betas in one list, got shape {tuple(values.shape)}")
+    values = _as_list(betas)
+    if values.numel() != steps:
+        raise UsageError(f"{steps} steps need {steps} betas, got {values.numel()}")
     return _from_betas(values)
 
 
@@ -105,7 +105,7 @@ def make_process(name: str, steps: int | None = None, **options: object) -> Proc
         if p.default is p.empty and p.name not in options:
             raise UsageError(f"schedule '{name}' needs the option '{p.name}'")
     if steps is None:
-        steps = len(options["betas"]) if name == "given" else 1000  # type: ignore[arg-type]
+        steps = _as_list(options["betas"]).numel() if name == "given" else 1000
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise UsageError(f"steps must be a whole number of 1 or more, got {steps!r}")
     return schedule(steps, **options)
@@ -128,12 +128,22 @@ def zero_terminal_snr(process: Process) -> Process:
     return Process(rescaled, ((1 - rescaled) * (1 + rescaled)).sqrt())
 
 
+def _as_list(betas: object) -> Tensor:
+    try:
+        values = torch.as_tensor(betas, dtype=torch.float64).cpu()
+    except (TypeError, ValueError):
+        values = torch.empty(())
+    if values.ndim != 1:
+        raise UsageError("betas must be a list of numbers, one for each timestep")
+    return values
+
+
 def _from_betas(betas: Tensor) -> Process:
     if not ((betas > 0) & (betas <= 1)).all():
         raise UsageError("every beta must lie in (0, 1]; check the schedule's values")
     # by logarithms, so that 1 - alpha_bar keeps its digits where it is small; beta = 1 gives a = 0, s = 1
     log_alpha_bar = torch.cat([torch.zeros(1, dtype=torch.float64), torch.log1p(-betas).cumsum(0)])
-    return Process((log_alpha_bar / 2).exp(), (-torch.expm1(log_alpha_bar)).sqrt())
+    return Process((log_alpha_bar / 2).exp(), torch.expm1(log_alpha_bar).abs().sqrt())
 
 
 def _quarter_wave(steps: int) -> tuple[Tensor, Tensor]:
