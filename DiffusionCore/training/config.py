@@ -59,7 +59,7 @@ class AugmentationConfig(Section):
     flip         mirrored along each axis
     rotate90     turned by quarter turns in the planes whose sides and spacings are equal
     affine       turned by up to `degrees` and scaled by up to `zoom` (MONAI RandAffine)
-    elastic      bent (MONAI Rand3DElastic, Rand2DElastic)
+    elastic      bent by up to `elastic_range` of half the patch (MONAI RandSmoothDeform)
     gamma        contrast bent by an exponent between 1 / `gamma_range` and `gamma_range` (MR)
     invert       contrast inverted within the tissue (MR)
     bias_field   multiplied by a smooth field (MONAI RandBiasField, MR)
@@ -72,7 +72,8 @@ class AugmentationConfig(Section):
     affine: float = Field(0.1, ge=0, le=1)
     degrees: float = Field(15.0, ge=0, le=180)
     zoom: float = Field(0.1, ge=0, lt=0.5)
-    elastic: float = Field(0.02, ge=0, le=1)
+    elastic: float = Field(0.05, ge=0, le=1)
+    elastic_range: float = Field(0.1, ge=0, le=0.5)
     gamma: float = Field(0.2, ge=0, le=1)
     gamma_range: float = Field(2.0, ge=1)
     invert: float = Field(0.1, ge=0, le=1)
