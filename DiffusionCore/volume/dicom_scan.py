@@ -1,0 +1,175 @@
+"""Which DICOM images a folder holds, series by series, and which series is meant."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import FileDataset
+from pydicom.tag import BaseTag
+
+from ..errors import InputError
+
+# Objects with rows and columns that are not scans: they never make a folder ambiguous.
+_NOT_SCANS = ("RTDOSE", "SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "ECG")
+_SUMMARY_TAGS: list[str | BaseTag] = [
+    *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription"),
+    *("Modality", "ImageType", "Rows", "Columns", "NumberOfFrames"),
+]
+
+
+@dataclass(frozen=True)
+class SeriesSummary:
+    """A series of images: `number` and `description` are the scanner's; `count` is how many frames it holds."""
+
+    uid: str
+    number: int | None
+    description: str
+    modality: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ScannedSeries:
+    """A series with the files it is in, whether all its images are localizers, and what was odd while looking."""
+
+    summary: SeriesSummary
+    files: tuple[Path, ...]
+    localizer: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Silence pydicom's warnings: they quote attribute values, which may be a patient's."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def read_header(path: Path, tags: Sequence[str | BaseTag]) -> FileDataset | None:
+    """The attributes `tags` of a DICOM file, without its pixels; None if the file is not DICOM.
+
+    Files without the 128-byte preamble (older archives) are accepted if they begin with a DICOM element and name a
+    series. Raises `InputError` if the file is DICOM but damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(132)
+    except OSError as error:
+        raise InputError(f"{path.name}: cannot be read ({error.strerror})") from error
+    standard = start[128:] == b"DICM"
+    if not standard and start[:2] not in (b"\x08\x00", b"\x02\x00"):
+        return None
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags), force=not standard)
+        identified = "SOPClassUID" in header and "SeriesInstanceUID" in header
+    except Exception as error:  # whatever a damaged file makes the parser stumble over
+        if not standard:
+            return None
+        raise InputError(f"{path.name}: damaged DICOM file; the header cannot be read") from error
+    return header if standard or identified else None
+
+
+def scan_series(path: Path) -> list[ScannedSeries]:
+    """The image series in a folder (recursively; other files are ignored) or in one file, by number, then UID.
+
+    Raises `InputError` if there is no DICOM image.
+    """
+    path = path.parent if path.name.upper() == "DICOMDIR" else path
+    if not path.exists():
+        raise InputError(f"{path.name}: no such file or folder")
+    found: dict[str, list[tuple[Path, FileDataset]]] = {}
+    damaged = []
+    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        try:
+            header = read_header(file, _SUMMARY_TAGS)
+        except InputError:
+            if not path.is_dir():
+                raise
+            damaged.append(file.name)
+            continue
+        if header is not None and header.get("Rows") and header.get("Columns"):
+            found.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((file, header))
+    if not found:
+        extra = f" ({len(damaged)} damaged DICOM files)" if damaged else ""
+        raise InputError(f"{path.name}: no DICOM image here{extra}; give a folder of images or one image file")
+    warned = (f"{len(damaged)} damaged DICOM files were left out: {_some(damaged)}",) if damaged else ()
+    series = [_series(uid, members, warned) for uid, members in found.items()]
+    return sorted(series, key=lambda s: (s.summary.number is None, s.summary.number or 0, s.summary.uid))
+
+
+def list_series(path: str | Path) -> list[SeriesSummary]:
+    """The image series in a folder (searched recursively) or file, by number. Reads headers only; no patient data.
+
+    Raises `InputError` if there is no DICOM image.
+    """
+    with quiet_pydicom():
+        return [series.summary for series in scan_series(Path(path))]
+
+
+def choose_series(found: Sequence[ScannedSeries], series: int | str | None, name: str) -> ScannedSeries:
+    """The series with number or UID `series`; with None the only one, localizers and non-scans not counting.
+
+    Raises `InputError` that lists the series (number, description; no patient data) if the choice is not clear.
+    """
+    if series is None:
+        scans = [s for s in found if s.summary.modality not in _NOT_SCANS] or list(found)
+        main = [s for s in scans if not s.localizer] or scans
+        if len(main) > 1:
+            raise InputError(f"{name}: {len(main)} series; choose one with --series NUMBER or UID: {_listed(main)}")
+        chosen = main[0]
+        aside = [s for s in scans if s is not chosen]
+        note = (f"left aside the localizer series {_listed(aside)}",) if aside else ()
+        return ScannedSeries(chosen.summary, chosen.files, chosen.localizer, chosen.warnings + note)
+    wanted = str(series).strip()
+    matching = [s for s in found if wanted == s.summary.uid or wanted == str(s.summary.number)]
+    if not matching:
+        raise InputError(f"{name}: no series {wanted}; there is {_listed(found)}")
+    if len(matching) > 1:
+        uids = ", ".join(s.summary.uid for s in matching)
+        raise InputError(f"{name}: {len(matching)} series have the number {wanted}; give --series UID, one of {uids}")
+    return matching[0]
+
+
+def _series(uid: str, members: list[tuple[Path, FileDataset]], warned: tuple[str, ...]) -> ScannedSeries:
+    first = members[0][1]
+    number = first.get("SeriesNumber")
+    summary = SeriesSummary(
+        uid=uid,
+        number=None if number in (None, "") else int(number),
+        description=_printable(str(first.get("SeriesDescription") or "")),
+        modality=str(first.get("Modality") or ""),
+        count=sum(frame_count(header) for _, header in members),
+    )
+    localizer = all("LOCALIZER" in (header.get("ImageType") or ()) for _, header in members)
+    return ScannedSeries(summary, tuple(file for file, _ in members), localizer, warned)
+
+
+def frame_count(header: FileDataset) -> int:
+    """How many frames a file's pixel data holds; 1 where NumberOfFrames is absent, empty or not a number."""
+    try:
+        return max(int(header.get("NumberOfFrames") or 1), 1)
+    except (TypeError, ValueError):
+        return 1
+
+
+def _listed(series: Sequence[ScannedSeries]) -> str:
+    lines = []
+    for s in (entry.summary for entry in series[:20]):
+        label = f'{s.uid if s.number is None else s.number} "{s.description}"'
+        lines.append(f"{label} ({s.modality or 'no modality'}, {s.count} image{'s' if s.count != 1 else ''})")
+    more = f" and {len(series) - 20} more" if len(series) > 20 else ""
+    return ", ".join(lines) + more
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())[:64].strip()
