@@ -1,1 +1,16 @@
 """`Volume`, its files, geometry and intensity: a scan as voxels with their place in the patient."""
+
+from .files import check_output, read_volume, same_file, write_volume
+from .header import Header, read_header
+from .volume import MODALITIES, Volume
+
+__all__ = [
+    "MODALITIES",
+    "Header",
+    "Volume",
+    "check_output",
+    "read_header",
+    "read_volume",
+    "same_file",
+    "write_volume",
+]

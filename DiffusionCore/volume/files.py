@@ -1,0 +1,143 @@
+"""Scans in and out of files, whatever their format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import OutputError, UsageError
+from . import formats
+from .atomic import atomic_file, check_folder_place, check_place
+from .modality import guess_modality, named_kind
+from .volume import MODALITIES, Volume
+from .voxel_checks import storable
+
+
+def read_volume(
+    path: str | os.PathLike[str],
+    *,
+    series: int | str | None = None,
+    frame: int | None = None,
+    modality: str | None = None,
+) -> Volume:
+    """Read a scan: NIfTI, NRRD, MetaImage, or a DICOM folder or file.
+
+    series    which series of a DICOM folder that holds several: its number or UID
+    frame     which volume of a 4D file, from 0
+    modality  "CT", "MR", "LABEL" or "OTHER", if it is known better than the file tells; the reason for the volume's
+              modality is in `meta["modality_reason"]`, and `meta["kind"]` is "PET" where a name says so
+    Raises `InputError` if it cannot be read or is no finite scalar volume, `UsageError` for options that do not fit.
+    """
+    path = Path(path)
+    if modality is not None and modality not in MODALITIES:
+        raise UsageError(f"--modality must be one of {', '.join(MODALITIES)}, got {modality}")
+    kind = formats.input_format(path)
+    if kind == formats.DICOM:
+        from .dicom_read import read_dicom
+
+        volume = read_dicom(path, series=series, frame=frame)
+        return volume if modality is None else _given(volume, modality)
+    if series is not None:
+        raise UsageError(f"--series is for DICOM folders; {path.name} is {kind}")
+    volume = _read(path, kind, frame)
+    return _given(volume, modality) if modality is not None else _guessed(volume, path)
+
+
+def write_volume(volume: Volume, path: str | os.PathLike[str], *, overwrite: bool = False, force: bool = False) -> Path:
+    """Write a volume as .nii, .nii.gz, .nrrd or .mha, or, without a suffix, as a folder of derived DICOM files.
+
+    Voxels keep their type where readers know it (bool becomes uint8, float16 float32, int64 int32 if it fits). The file
+    appears only when whole. `force` writes a sheared grid to NIfTI, which some readers will then misplace.
+    Raises `OutputError`, `UsageError` for another suffix; then nothing was written.
+    """
+    path = Path(path)
+    kind = formats.output_format(path)
+    if kind == formats.DICOM:
+        from .dicom_write import write_dicom_series
+
+        write_dicom_series(volume, path, overwrite=overwrite)
+        return path
+    if kind == formats.NIFTI and not force:
+        from .nifti import refuse_shear
+
+        refuse_shear(volume, path)
+    volume = replace(volume, voxels=storable(volume.voxels))
+    with atomic_file(path, overwrite) as temporary:
+        if kind == formats.NIFTI:
+            from .nifti import write_nifti
+
+            write_nifti(volume, temporary, compressed=formats.suffix_of(path) == ".nii.gz")
+        elif kind == formats.NRRD:
+            from .nrrd import write_nrrd
+
+            write_nrrd(volume, temporary)
+        else:
+            from .itk_files import write_metaimage
+
+            write_metaimage(volume, temporary)
+    return path
+
+
+def check_output(
+    path: str | os.PathLike[str], *, overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
+    """Raise what `write_volume` would raise about the place, before any work is done for it; nothing is touched.
+
+    Also `OutputError` if `path` is one of `inputs`, or lies within an input folder: a scan is never overwritten by its
+    own result.
+    """
+    path = Path(path)
+    kind = formats.output_format(path)
+    for source in inputs:
+        if same_file(path, source):
+            raise OutputError(f"{path}: is the input itself, which is never changed; give another name")
+    if kind == formats.DICOM:
+        check_folder_place(path.absolute(), overwrite)
+    else:
+        check_place(path.absolute(), overwrite)
+
+
+def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:
+    """Whether two paths lead to one file or folder, through links and spellings too; neither need exist."""
+    try:
+        return Path(a).samefile(b)
+    except OSError:
+        return Path(a).resolve() == Path(b).resolve()
+
+
+def _read(path: Path, kind: str, frame: int | None) -> Volume:
+    if kind == formats.NIFTI:
+        from .nifti import read_nifti
+
+        return read_nifti(path, frame)
+    if kind == formats.NRRD:
+        from .nrrd import read_nrrd
+
+        return read_nrrd(path, frame)
+    from .itk_files import read_itk
+
+    return read_itk(path, kind, frame)
+
+
+def _given(volume: Volume, modality: str) -> Volume:
+    meta = {key: value for key, value in volume.meta.items() if key not in ("kind", "written_modality")}
+    return replace(volume, modality=modality, meta={**meta, "modality_reason": "given by the user"})
+
+
+def _guessed(volume: Volume, path: Path) -> Volume:
+    from .nifti import LABEL_INTENT
+
+    meta = dict(volume.meta)
+    name = formats.stem_of(path)
+    written = meta.pop("written_modality", None)
+    if (kind := named_kind(name)) is not None:
+        meta["kind"] = kind
+    if written in MODALITIES:
+        modality, reason = written, "the file's header says so"
+    elif meta.get("intent") == LABEL_INTENT:
+        modality, reason = "LABEL", "the file's intent is label"
+    else:
+        modality, reason = guess_modality(volume.voxels, name)
+    return replace(volume, modality=modality, meta={**meta, "modality_reason": reason})

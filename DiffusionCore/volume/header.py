@@ -1,0 +1,87 @@
+"""What a scan's file says about itself before any voxel is read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, UsageError
+from . import formats
+from .volume import Volume
+from .voxel_checks import file_order
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """What a file holds.
+
+    shape       (K, J, I)
+    spacing     mm along (k, j, i)
+    frames      volumes in the file, 1 if it is 3D
+    dtype       as stored, before any rescaling
+    format      "NIfTI", "NRRD", "MetaImage" or "DICOM"
+    ijk_to_ras  (4, 4) mm, as in `Volume`
+    """
+
+    shape: tuple[int, int, int]
+    spacing: tuple[float, float, float]
+    frames: int
+    dtype: np.dtype[Any]
+    format: str
+    ijk_to_ras: np.ndarray
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Read the header of a NIfTI, NRRD or MetaImage file, or of a DICOM series; no voxels are read.
+
+    Raises `InputError` like `read_volume`.
+    """
+    path = Path(path)
+    kind = formats.input_format(path)
+    if kind == formats.NIFTI:
+        from .nifti import read_nifti_header
+
+        return read_nifti_header(path)
+    if kind == formats.NRRD:
+        from .nrrd import read_nrrd_header
+
+        return read_nrrd_header(path)
+    if kind == formats.METAIMAGE:
+        from .itk_files import read_itk_header
+
+        return read_itk_header(path, kind)
+    from .dicom_read import read_dicom_header
+
+    return read_dicom_header(path)
+
+
+def make_header(
+    name: str, shape: tuple[int, int, int], frames: int, dtype: np.dtype[Any], kind: str, matrix: np.ndarray
+) -> Header:
+    """A `Header` whose grid is one that a `Volume` can have; `InputError`, beginning with `name`, if it is not."""
+    try:
+        if min(shape) < 1:
+            raise InputError(f"an axis has no voxels ({file_order(shape)})")
+        grid = Volume(np.broadcast_to(np.uint8(0), shape), matrix)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    return Header(grid.shape, grid.spacing, frames, dtype, kind, grid.ijk_to_ras)
+
+
+def choose_frame(name: str, header: Header, frame: int | None) -> int:
+    """Which volume of the file to read, from 0.
+
+    Raises `InputError` if there are several and none was asked for, `UsageError` if there is no such one.
+    """
+    if frame is None:
+        if header.frames > 1:
+            sizes = f"{file_order(header.shape)}×{header.frames}"
+            raise InputError(f"{name}: 4 dimensions ({sizes}); give one volume, e.g. with --frame 0")
+        return 0
+    if not 0 <= frame < header.frames:
+        raise UsageError(f"--frame must be 0 to {header.frames - 1} for {name}, got {frame}")
+    return frame
