@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.degradation.degraded import Degraded, checked_sigma, checked_voxels, sigma_record
+from DiffusionCore.degradation.grid import apply_matrix
 from DiffusionCore.errors import UsageError
 
 
@@ -83,8 +84,7 @@ def varying_sigma_map(
     weights = [_spline_weights(length, scale, rng.random()) for length in shape]
     values = rng.standard_normal([w.shape[1] for w in weights], dtype=np.float32)
     for axis, weight in enumerate(weights):
-        values = np.moveaxis(np.tensordot(weight, values, axes=(1, axis)), 0, axis)
-    values = np.ascontiguousarray(values)
+        values = apply_matrix(weight, values, axis)
     values *= np.float32(spread)
     np.exp(values, out=values)
     values /= values.mean(dtype=np.float64)
