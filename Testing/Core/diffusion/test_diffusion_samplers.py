@@ -1,7 +1,7 @@
 """The samplers, where the optimal denoiser is known in closed form: data N(mu, c^2), every element on its own.
 
-E[x_0 | x_t] = mu + g_t (x_t - a_t mu) with g_t = a_t c^2 / (a_t^2 c^2 + s_t^2), so every sampler is a linear map of the
-noise it is given. Giving it unit impulses, one per element, reads that map off: the variance of its output is the sum of
+E[x_0 | x_t] = mu + g_t (x_t - a_t mu) with g_t = a_t c^2 / (a_t^2 c^2 + s_t^2), so every sampler maps the noise it is
+given linearly. Giving it unit impulses, one per element, reads that map off: the variance of its output is the sum of
 their squares, without a random number.
 """
 
@@ -175,6 +175,15 @@ def test_dpm_solver_second_order_step_by_hand():
     first = 0.6 / 0.9 * 0.5 + 0.6 * (1 - 1 / 3) * 1.0
     second = 0.3 / 0.6 * first + 0.9 * (1 - 1 / 3) * (1.5 * 2.0 - 0.5 * 1.0)
     assert path == pytest.approx([first, second, 5.0])
+
+
+def test_ddpm_variances_by_hand():
+    process = Process([1.0, 0.8, 0.4], [0.0, 0.5, 0.7])
+    beta = 0.7**2 - (0.4 / 0.8) ** 2 * 0.5**2  # the variance that the step from 1 to 2 adds
+    zeros, ones = torch.zeros(1, 1, 2, dtype=torch.float64), lambda step, like: torch.ones_like(like)
+    for variance, expected in (("beta", beta), ("posterior", beta * 0.5**2 / 0.7**2)):
+        x, _ = next(ddpm(lambda x, t: zeros, zeros, process, (2, 1), noise=ones, variance=variance))
+        assert x.square().flatten().tolist() == pytest.approx([expected, expected])
 
 
 @pytest.mark.parametrize("name", ["linear", "capped_cosine"])
