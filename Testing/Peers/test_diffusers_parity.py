@@ -38,7 +38,7 @@ def our_process(schedule, zero_snr=False):
 def their_scheduler(cls, schedule, kind, zero_snr=False, **options):
     """diffusers' scheduler with its own betas, their products taken in float64.
 
-    It takes them in float32, where 1 - alpha_bar keeps three digits near t = 1; as shipped, it is compared further down.
+    It takes them in float32, where 1 - alpha_bar keeps three digits near t = 1; see below for it as shipped.
     """
     scheduler = cls(
         beta_schedule=SCHEDULES[schedule], prediction_type=KINDS[kind], timestep_spacing="trailing", **options
