@@ -1,0 +1,65 @@
+"""What a figure shows of a volume: display window, three planes as a radiologist expects them, and their labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..volume import Volume
+from ..volume.geometry import to_canonical_axes
+
+# (level, width) in HU: soft tissue, unless the scan is mostly lung.
+CT_SOFT, CT_LUNG = (40.0, 400.0), (-500.0, 1500.0)
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneView:
+    """One slice ready for `imshow(origin="lower")`: its image, the size of a pixel (mm), and what its four edges are.
+
+    `left` is the letter at the picture's left edge: in axial and coronal pictures the patient's right, by convention.
+    """
+
+    name: str
+    image: np.ndarray
+    pixel: tuple[float, float]
+    left: str
+    right: str
+    bottom: str
+    top: str
+
+    @property
+    def aspect(self) -> float:
+        """Height over width of a pixel."""
+        return self.pixel[0] / self.pixel[1]
+
+
+def display_window(volume: Volume, modality: str | None = None) -> tuple[float, float]:
+    """(low, high) to show a scan with: percentiles in MR, a soft-tissue or lung window in CT."""
+    sample = volume.voxels[:: max(volume.shape[0] // 32, 1), ::2, ::2].astype(np.float32)
+    if (modality or volume.modality) == "CT":
+        body = sample[sample > -950]
+        lung = body.size and np.mean((body > -950) & (body < -500)) > 0.45
+        level, width = CT_LUNG if lung else CT_SOFT
+        return level - width / 2, level + width / 2
+    tissue = sample[sample > 0] if (sample > 0).any() else sample
+    high = float(np.percentile(tissue, 99.5))
+    low = float(min(sample.min(), 0.0)) if sample.min() < 0 else 0.0
+    return low, high if high > low else low + 1.0
+
+
+def plane_views(volume: Volume, centre: tuple[int, int, int] | None = None) -> list[PlaneView]:
+    """Axial, coronal and sagittal slices through `centre` (k, j, i of the canonical grid; default: the middle).
+
+    Planes with a single row or column are left out, so that a single slice is shown as one picture.
+    """
+    turned = to_canonical_axes(volume)
+    k, j, i = centre or tuple(size // 2 for size in turned.shape)
+    dk, dj, di = turned.spacing
+    voxels = turned.voxels
+    views = [
+        PlaneView("axial", voxels[k, :, ::-1], (dj, di), "R", "L", "P", "A"),
+        PlaneView("coronal", voxels[:, j, ::-1], (dk, di), "R", "L", "I", "S"),
+        PlaneView("sagittal", voxels[:, ::-1, i], (dk, dj), "A", "P", "I", "S"),
+    ]
+    return [view for view in views if min(view.image.shape) > 1]

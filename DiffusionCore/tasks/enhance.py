@@ -1,0 +1,231 @@
+"""Enhance: remove noise from a scan by conditional diffusion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import InputError, Refused
+from ..metrics import NoiseEstimate, estimate_sigma, evaluate, evaluate_without_reference
+from ..progress import Progress, silent
+from ..volume import Volume
+from ..volume.geometry import crop
+from ..volume.intensity import cast_like, normalisation_for
+from ..volume.padding import ct_padding_mask
+from .options import PRESETS, EnhanceOptions, parse_options
+from .provenance import provenance
+from .suitability import check_suitable
+
+if TYPE_CHECKING:
+    from ..inference import Samples
+    from ..models import Model
+
+# Below this, in normalised units, a scan has no noise that a model could have been trained on.
+LEAST_SIGMA = 5e-4
+
+
+@dataclass(frozen=True, eq=False)
+class EnhanceResult:
+    """An enhanced scan and what is known about it.
+
+    volume       in the input's grid, units and voxel type
+    uncertainty  standard deviation over the samples in the scan's units, or None for a single one
+    noise        what was measured or given of the input's noise
+    metrics      figures before and after; against a reference where one was given
+    warnings     sentences a person should read
+    provenance   how the result was made, ready for JSON
+    """
+
+    volume: Volume
+    uncertainty: Volume | None
+    noise: NoiseEstimate
+    metrics: dict[str, Any]
+    warnings: tuple[str, ...]
+    provenance: dict[str, Any]
+
+
+def enhance(
+    volume: Volume,
+    *,
+    reference: Volume | None = None,
+    mask: np.ndarray | None = None,
+    region: Sequence[slice] | None = None,
+    progress: Progress | None = None,
+    loaded: Model | None = None,
+    **options: Any,
+) -> EnhanceResult:
+    """Remove noise from a scan by conditional diffusion.
+
+    volume     CT in HU or MR in any units, 3D
+    reference  the same scan without noise, for figures that compare with it
+    mask       (K, J, I) bool: only these voxels are changed
+    region     slices along (k, j, i): only this part, cropped, with the values it has in the whole result
+    loaded     a model loaded before, instead of `model`
+    options    those of `EnhanceOptions`
+
+    Raises UsageError, InputError, ModelError, DeviceError, Refused, Cancelled.
+    """
+    from ..inference import SamplingSettings, parse_memory, sample_volume, threads
+    from ..models import best_model, load_model
+
+    asked = parse_options(EnhanceOptions, **options)
+    progress = progress or silent()
+    modality = asked.modality or volume.modality
+
+    progress.stage("load model")
+    refuse_kind(volume, modality)
+    model = loaded or load_model(asked.model or best_model("enhance", modality))
+
+    progress.stage("measure noise")
+    noise = (
+        given_noise(asked.sigma, modality) if asked.sigma else estimate_sigma(volume.voxels, modality, volume.spacing)
+    )
+    normalisation = normalisation_for(volume, model.card.normalisation)
+    sigma = noise.sigma / normalisation.scale
+    warnings = check_suitable(volume, modality, noise, sigma, model.card, force=asked.force)
+    check_same_grid(volume, reference, mask)
+
+    settings = SamplingSettings(
+        steps=setting(asked, "steps"),
+        samples=setting(asked, "samples"),
+        texture=setting(asked, "texture"),
+        sampler=asked.sampler,
+        eta=asked.eta,
+        guidance=asked.guidance,
+        seed=asked.seed,
+    )
+    before, reference, mask = parts(volume, reference, mask, region)
+    if sigma < LEAST_SIGMA:
+        warnings = (*warnings, "no noise was found; the scan is returned as it is")
+    if asked.strength == 0 or sigma < LEAST_SIGMA:
+        enhanced, spread, record = before.voxels, None, None
+    else:
+        progress.stage("denoise")
+        with threads(asked.threads):
+            samples = sample_volume(
+                model.denoiser,
+                normalisation.apply(volume.voxels),
+                sigma,
+                model.process,
+                settings,
+                device=asked.device,
+                memory=parse_memory(asked.memory) if asked.memory else None,
+                tile=asked.tile,
+                fallback=not asked.no_fallback,
+                region=region,
+                progress=progress,
+            )
+        progress.stage("finish")
+        keep = untouched(before, modality, mask)
+        enhanced = blended(before, normalisation.invert(as_array(samples.image)), asked.strength, keep)
+        spread = uncertainty_of(samples, normalisation.scale, asked.strength, keep)
+        record = samples.record
+        warnings = (*warnings, *record.fallbacks)
+
+    after = before.with_voxels(enhanced, enhanced=True)
+    progress.stage("figures")
+    metrics = figures(before, after, reference, mask)
+    progress.finish()
+    return EnhanceResult(
+        volume=after,
+        uncertainty=None if spread is None else before.with_voxels(spread),
+        noise=noise,
+        metrics=metrics,
+        warnings=warnings,
+        provenance=provenance(volume, after, model, asked, settings, noise, record, progress.seconds),
+    )
+
+
+def parts(
+    volume: Volume, reference: Volume | None, mask: np.ndarray | None, region: Sequence[slice] | None
+) -> tuple[Volume, Volume | None, np.ndarray | None]:
+    """Scan, reference and mask within the region."""
+    if region is None:
+        return volume, reference, mask
+    return (
+        crop(volume, region),
+        None if reference is None else crop(reference, region),
+        None if mask is None else mask[tuple(region)],
+    )
+
+
+def setting(asked: EnhanceOptions, name: str) -> Any:
+    """The option if it was given, else what the preset stands for. One step is the mean: it has no texture."""
+    given = getattr(asked, name)
+    return PRESETS[asked.preset][name] if given is None else given
+
+
+def refuse_kind(volume: Volume, modality: str) -> None:
+    """Refuse, in words, what no model here can be right for."""
+    kind = volume.meta.get("kind")
+    if kind and kind not in ("CT", "MR") and modality == "OTHER":
+        raise Refused(f"this is a {kind} image; only CT and MR scans can be enhanced")
+    if modality == "LABEL":
+        raise Refused("this is a label map, not a scan; give the scan it was drawn on")
+    if modality == "OTHER":
+        raise Refused("it could not be told whether this is CT or MR; say so with --modality CT or --modality MR")
+    if float(np.ptp(volume.voxels)) == 0:
+        raise InputError("every voxel of the scan has the same value; there is nothing to enhance")
+
+
+def given_noise(sigma: float, modality: str) -> NoiseEstimate:
+    """The user's own figure in the form of a measurement."""
+    return NoiseEstimate(
+        sigma=float(sigma), kind="rician" if modality == "MR" else "gaussian", reliable=True, reason="given by the user"
+    )
+
+
+def check_same_grid(volume: Volume, reference: Volume | None, mask: np.ndarray | None) -> None:
+    """The reference and the mask lie on the scan's grid, or it is said that they don't."""
+    if reference is not None and (
+        reference.shape != volume.shape or not np.allclose(reference.ijk_to_ras, volume.ijk_to_ras, atol=1e-2)
+    ):
+        raise InputError("the reference is not on the scan's grid; resample it first")
+    if mask is not None and mask.shape != volume.shape:
+        raise InputError("the mask is not on the scan's grid; resample it first")
+
+
+def untouched(volume: Volume, modality: str, mask: np.ndarray | None) -> np.ndarray | None:
+    """(K, J, I) bool of voxels that keep their value: CT's padding and what is outside the mask; None: no voxel."""
+    keep = ct_padding_mask(volume.voxels) if modality == "CT" else None
+    if mask is not None:
+        outside = ~np.asarray(mask, dtype=bool)
+        keep = outside if keep is None else keep | outside
+    return keep if keep is not None and keep.any() else None
+
+
+def blended(volume: Volume, clean: np.ndarray, strength: float, keep: np.ndarray | None) -> np.ndarray:
+    """y + strength (x_hat - y) in the scan's own voxel type, rounded and clipped where that is an integer."""
+    y = volume.voxels.astype(np.float32, copy=False)
+    result = clean if strength == 1 else y + np.float32(strength) * (clean - y)
+    if keep is not None:
+        result = np.where(keep, y, result)
+    return cast_like(result, volume.voxels.dtype)
+
+
+def uncertainty_of(samples: Samples, scale: float, strength: float, keep: np.ndarray | None) -> np.ndarray | None:
+    """The samples' standard deviation in the scan's units; zero where nothing was changed."""
+    if samples.spread is None:
+        return None
+    spread = as_array(samples.spread) * np.float32(scale * strength)
+    return spread if keep is None else np.where(keep, np.float32(0), spread)
+
+
+def as_array(tensor: Any) -> np.ndarray:
+    return np.asarray(tensor.cpu().numpy(), dtype=np.float32)
+
+
+def figures(before: Volume, after: Volume, reference: Volume | None, mask: np.ndarray | None) -> dict[str, Any]:
+    """Figures before and after. Without a reference only those that need none: against the noisy input, doing nothing
+    would win.
+    """
+    found: dict[str, Any] = {"without_reference": evaluate_without_reference(before, after).as_dict()}
+    if reference is not None:
+        found["reference"] = {
+            "before": evaluate(before, reference, mask=mask).as_dict(),
+            "after": evaluate(after, reference, mask=mask).as_dict(),
+        }
+    return found
