@@ -21,6 +21,7 @@ from DiffusionCore.degradation.ct_projection import (
     FINE,
     ParallelBeam,
     back_project,
+    back_project_at,
     filtered_back_projection,
     parallel_beam,
     project,
@@ -34,6 +35,7 @@ PATH_LIMIT = 14.0  # line integral beyond which a ray is blocked; keeps e^path, 
 
 Kernel = str | ReconstructionKernel
 Array = npt.NDArray[np.float32]
+Pixels = tuple[npt.NDArray[np.intp], ...]
 
 
 def low_dose_ct(
@@ -122,7 +124,7 @@ def unit_noise(
     beam = parallel_beam(hu.shape, pixel_mm, angles)
     window = reconstruction_kernel(kernel, min(beam.pixel_mm), beam.detector_mm)
     deviation = np.exp(line_integrals(hu, beam) / 2)
-    variance = _reference(_variance_map(deviation**2, beam, window), _soft_tissue(hu))
+    variance = _reference(deviation**2, _soft_tissue(hu), beam, window)
     deviation *= 1000 / MU_WATER_PER_MM / np.sqrt(variance)
     noise = np.empty((count, *hu.shape), np.float32)
     for out in noise:
@@ -176,7 +178,8 @@ def noise_map(
     beam = parallel_beam(hu.shape, pixel_mm, angles)
     window = reconstruction_kernel(kernel, min(beam.pixel_mm), beam.detector_mm)
     counts = flux * np.exp(-line_integrals(hu, beam))
-    return np.sqrt(_variance_map((counts + electronic**2) / counts**2, beam, window))
+    variance = _filtered_variance((counts + electronic**2) / counts**2, beam, window)
+    return np.sqrt(back_project(np.repeat(variance, FINE, axis=1), beam))
 
 
 def line_integrals(hu: npt.ArrayLike, beam: ParallelBeam) -> Array:
@@ -199,21 +202,26 @@ def _noise_sinogram(paths: Array, rng: np.random.Generator, flux: float, electro
 
 def _flux(
     paths: Array,
-    soft: npt.NDArray[np.bool_],
+    soft: Pixels,
     beam: ParallelBeam,
     kernel: ReconstructionKernel,
     sigma_hu: float,
     electronic: float,
 ) -> float:
     """Solves quantum/flux + electronic/flux² = sigma² for the flux, in soft tissue."""
-    quantum = _reference(_variance_map(np.exp(paths), beam, kernel), soft)
-    detector = electronic**2 * _reference(_variance_map(np.exp(2 * paths), beam, kernel), soft) if electronic else 0.0
+    quantum = _reference(np.exp(paths), soft, beam, kernel)
+    detector = electronic**2 * _reference(np.exp(2 * paths), soft, beam, kernel) if electronic else 0.0
     variance = sigma_hu**2
     return float((quantum + np.sqrt(quantum**2 + 4 * variance * detector)) / (2 * variance))
 
 
-def _variance_map(variance: Array, beam: ParallelBeam, kernel: ReconstructionKernel) -> Array:
-    """Variance in HU² of the reconstruction (J, I) of independent rays with `variance` (angles, bins).
+def _reference(variance: Array, soft: Pixels, beam: ParallelBeam, kernel: ReconstructionKernel) -> float:
+    """Median variance in HU² over soft tissue, of the reconstruction of rays with `variance` (angles, bins)."""
+    return float(np.median(back_project_at(_filtered_variance(variance, beam, kernel), beam, *soft)))
+
+
+def _filtered_variance(variance: Array, beam: ParallelBeam, kernel: ReconstructionKernel) -> Array:
+    """What to back-project, in HU², for the variance of the reconstruction of independent rays with `variance`.
 
     Back projection is linear in the rays, so variances go through it with the squared filter in the filter's place.
     """
@@ -222,23 +230,19 @@ def _variance_map(variance: Array, beam: ParallelBeam, kernel: ReconstructionKer
     response = ramp_response(beam.length, beam.detector_mm, kernel)
     squared = (irfft(response, beam.length * FINE) * FINE) ** 2
     per_bin = squared.reshape(beam.length, FINE)
-    per_bin = (per_bin + np.roll(per_bin[:, ::-1], 1, axis=0)).mean(axis=1) / 2
+    per_bin = (per_bin + np.roll(per_bin[:, ::-1], 1, axis=0)).mean(axis=1) / 2  # over where a pixel falls in a bin
     spectrum = rfft(variance, beam.length, axis=1)
     spectrum *= rfft(per_bin).astype(np.complex64)
-    blurred = np.clip(irfft(spectrum, beam.length, axis=1), 0, None)
     scale = (np.pi / beam.angles * 1000 / MU_WATER_PER_MM) ** 2
-    return back_project(np.repeat(blurred, FINE, axis=1), beam) * np.float32(scale)
+    return np.clip(irfft(spectrum, beam.length, axis=1), 0, None) * np.float32(scale)
 
 
-def _reference(variance: Array, soft: npt.NDArray[np.bool_]) -> float:
-    return float(np.median(variance[soft]))
-
-
-def _soft_tissue(hu: Array) -> npt.NDArray[np.bool_]:
-    soft = (hu > SOFT_TISSUE_HU[0]) & (hu < SOFT_TISSUE_HU[1])
-    if not soft.any():
-        soft[hu.shape[0] // 2, hu.shape[1] // 2] = True
-    return soft
+def _soft_tissue(hu: Array) -> Pixels:
+    """Rows and columns of at most about 4000 pixels, evenly taken from the soft tissue, or of the centre."""
+    soft = np.flatnonzero((hu > SOFT_TISSUE_HU[0]) & (hu < SOFT_TISSUE_HU[1]))
+    if soft.size == 0:
+        soft = np.array([hu.shape[0] // 2 * hu.shape[1] + hu.shape[1] // 2])
+    return np.unravel_index(soft[:: max(1, soft.size // 4000)], hu.shape)
 
 
 def _check_noise(sigma_hu: float, electronic: float) -> None:

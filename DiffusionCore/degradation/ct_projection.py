@@ -136,6 +136,16 @@ def back_project(fine: Array, beam: ParallelBeam) -> Array:
     return total
 
 
+def back_project_at(
+    views: Array, beam: ParallelBeam, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """Sum over views at some pixels only, from the nearest bin; for `views` (angles, ≥ bins) that vary slowly."""
+    y = (rows - (beam.shape[0] - 1) / 2) * beam.pixel_mm[0]
+    x = (columns - (beam.shape[1] - 1) / 2) * beam.pixel_mm[1]
+    position = (beam.directions @ np.stack([x, y])) / beam.detector_mm + (beam.bins - 1) / 2
+    return np.take_along_axis(views, np.rint(position).astype(np.intp), axis=1).sum(axis=0, dtype=np.float64)
+
+
 def _fine_bins(
     beam: ParallelBeam, inside: tuple[slice, slice], rounding: float
 ) -> Iterator[tuple[npt.NDArray[np.intp], Array]]:
