@@ -96,7 +96,7 @@ def enhance_file(
 ) -> list[EnhanceResult]:
     """Read, enhance and write one scan with everything asked for beside it; one result per frame.
 
-    Nothing is written unless all can be: the places are checked first. Raises what `enhance`, reading and writing raise.
+    The places are checked before any work. Raises what `enhance`, reading and writing raise.
     """
     for place in (target, files.uncertainty):
         if place is not None:
