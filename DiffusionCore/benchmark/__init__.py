@@ -1,0 +1,1 @@
+"""Rivals, and the tables that ours and theirs are compared in, made in one run on the same inputs."""

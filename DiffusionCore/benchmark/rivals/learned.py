@@ -1,0 +1,57 @@
+"""Models of `train` as methods: ours and the learned rivals, all through the one function that enhances a scan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DiffusionCore.benchmark.rivals.method import Array, Method, NoisyScan
+from DiffusionCore.models import find_model
+from DiffusionCore.volume.volume import Volume
+
+HU_PER_UNIT = 1000.0
+
+
+def model_method(
+    name: str,
+    title: str,
+    enhance: Callable[..., Any],
+    model: str | Path,
+    **options: Any,
+) -> Method:
+    """A model folder (or an installed model's name) as a `Method`.
+
+    enhance   enhance(volume, sigma=..., model=..., **options) -> a result whose `.volume` is the enhanced volume, as
+              `DiffusionCore.tasks.enhance` is; given here because a benchmark knows no tasks
+    options   its other options, fixed for this method (steps, samples, texture, seed)
+
+    Raises `ModelError` if there is no such model.
+    """
+    folder = find_model(model)
+    weights = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+
+    def run(scan: NoisyScan) -> Array:
+        unit = HU_PER_UNIT if scan.modality == "CT" else 1.0
+        volume = Volume(scan.voxels * np.float32(unit), ras_matrix(scan.spacing), scan.modality)
+        result = enhance(volume, sigma=scan.sigma * unit, model=str(folder), force=True, **options)
+        return np.asarray(result.volume.voxels, dtype=np.float32) / np.float32(unit)
+
+    return Method(
+        name=name,
+        title=title,
+        run=run,
+        distribution="",
+        module="",
+        licence="MIT",
+        fingerprint=f"{weights} {json.dumps(options, sort_keys=True, default=str)}",
+    )
+
+
+def ras_matrix(spacing: tuple[float, float, float]) -> np.ndarray:
+    """(4, 4) ijk to RAS of an axis-aligned grid with `spacing` mm along (k, j, i), its first voxel at the origin."""
+    return np.diag([*spacing[::-1], 1.0])
