@@ -39,8 +39,8 @@ class Augmentation:
         if bends or turns:
             transform = self.elastic if bends else self.affine
             patch = centre_crop(_monai(transform, patch, rng), self.size)
-        patch = self._mirrored(patch, spacing, rng)
-        return np.ascontiguousarray(self._contrast(patch, rng))
+        patch = self.mirrored(patch, spacing, rng)
+        return np.ascontiguousarray(self.contrast(patch, rng))
 
     def _resampled(
         self, cut: Cut, size: Sequence[int], spacing: Sequence[float], rng: np.random.Generator
@@ -58,21 +58,24 @@ class Augmentation:
         source = [math.ceil(s * factor) for s, factor in zip(size, factors, strict=True)]
         return resample(cut(source), size, factors)
 
-    def _mirrored(self, patch: np.ndarray, spacing: Sequence[float], rng: np.random.Generator) -> np.ndarray:
-        axes = [axis for axis in range(patch.ndim) if rng.random() < self.config.flip]
+    def mirrored(self, patch: np.ndarray, spacing: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+        """Mirrored and turned by quarter turns; `patch` (..., *size), what leads is treated alike."""
+        dims = len(self.size)
+        axes = [axis for axis in range(-dims, 0) if rng.random() < self.config.flip]
         patch = np.flip(patch, axes)
         if rng.random() < self.config.rotate90:
             planes = [
-                (a, b)
-                for a in range(patch.ndim)
-                for b in range(a + 1, patch.ndim)
-                if patch.shape[a] == patch.shape[b] and max(spacing[a], spacing[b]) <= 1.3 * min(spacing[a], spacing[b])
+                (a - dims, b - dims)
+                for a in range(dims)
+                for b in range(a + 1, dims)
+                if self.size[a] == self.size[b] and max(spacing[a], spacing[b]) <= 1.3 * min(spacing[a], spacing[b])
             ]
             for _ in range(min(len(planes), 2)):
                 patch = np.rot90(patch, int(rng.integers(4)), planes[rng.integers(len(planes))])
         return patch
 
-    def _contrast(self, patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def contrast(self, patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """With other grey values, as configured."""
         config = self.config
         gamma, invert, bias, shift = rng.random(4)
         if gamma < config.gamma:

@@ -30,6 +30,7 @@ class DataConfig(Section):
     patch          size of a training example in voxels, (K, J, I) or (J, I)
     foreground     share of the patches that are centred on tissue; the others lie anywhere
     prefer_clean   scans are drawn in proportion to (least noise / their noise) to this power; 0: evenly
+    singles        share of the 3D patches that are stacks of unrelated single slices, where the split has such files
     smooth_target  standard deviation in voxels of a Gaussian that calms the targets' own noise; 0: not
     workers        processes that draw examples; 0: the training process does it itself
     """
@@ -41,6 +42,7 @@ class DataConfig(Section):
     patch: tuple[int, ...] = (48, 48, 48)
     foreground: float = Field(0.9, ge=0, le=1)
     prefer_clean: float = Field(0.0, ge=0)
+    singles: float = Field(0.2, ge=0, le=1)
     smooth_target: float = Field(0.0, ge=0)
     workers: int = Field(1, ge=0)
 
@@ -87,6 +89,7 @@ class AugmentationConfig(Section):
 
 class DegradationConfig(Section):
     """How an example's input is made from its target; sigma is in normalised units (MR: of p99.5; CT: HU / 1000).
+    Of CT it is the noise in soft tissue.
 
     target       `rician`, `gaussian`, `noncentral_chi` (MR), `ct_low_dose` (CT), `none` (unconditional)
     sigma        range, drawn log-uniformly
@@ -94,9 +97,12 @@ class DegradationConfig(Section):
     varying      share of the examples whose sigma varies slowly in space
     spread       standard deviation of the logarithm of such a sigma
     sigma_error  standard deviation of the logarithm of the error of the sigma that the network is told
-    projected    share of the CT examples with projected noise; the others have noise shaped like it (`ct_low_dose`)
-    fields       slices of projected unit noise to precompute (`ct_low_dose`)
-    cache        folder where they are kept (`ct_low_dose`)
+    projected    share of the CT examples with noise projected through the scan itself; the others have noise of a
+                 random kernel's spectrum and all of the augmentation
+    kernels      reconstruction kernels of the projected noise, mixed at random
+    slices       slices of each scan to project noise through
+    clipped      share of the CT examples cut off at -1024 HU, as files are
+    cache        folder where projected noise is kept
     """
 
     target: Literal["rician", "gaussian", "noncentral_chi", "ct_low_dose", "none"] = "rician"
@@ -106,7 +112,9 @@ class DegradationConfig(Section):
     spread: float = Field(0.3, ge=0)
     sigma_error: float = Field(0.0, ge=0)
     projected: float = Field(0.7, ge=0, le=1)
-    fields: int = Field(64, gt=0)
+    kernels: tuple[Literal["soft", "standard", "sharp"], ...] = ("soft", "standard", "sharp")
+    slices: int = Field(8, gt=0)
+    clipped: float = Field(0.3, ge=0, le=1)
     cache: Path = Path("runs/cache")
 
     @model_validator(mode="after")

@@ -10,41 +10,54 @@ import numpy as np
 
 from ..degradation import gaussian, noncentral_chi, rician, varying_sigma_map
 from .config import DegradationConfig
+from .ct_noise import shaped_ct_noise
 
-Draw = Callable[[np.ndarray, float, np.random.Generator], "Noisy"]
+LOWEST_CT = -1.024  # HU / 1000; what most CT files are cut off at
 
 
 @dataclass(frozen=True, eq=False)
 class Noisy:
-    """The input `y` made of a target, float32 of its shape, and the sigma map that the network is told (or shape of 1s)."""
+    """The input `y` made of a target, float32 of its shape, and its noise's standard deviation, which broadcasts to it."""
 
     y: np.ndarray
     sigma: np.ndarray
 
 
-def make_corruption(config: DegradationConfig) -> Draw | None:
+Corrupt = Callable[[np.ndarray, float, np.random.Generator], Noisy]
+
+
+def make_corruption(config: DegradationConfig) -> Corrupt | None:
     """`corrupt(target, sigma, rng) -> Noisy` as configured; None where a model is unconditional."""
     if config.target == "none":
         return None
-    if config.target == "ct_low_dose":
-        from .ct_noise import make_ct_corruption
 
-        return make_ct_corruption(config)
-
-    def corrupt(target: np.ndarray, sigma: float, rng: np.random.Generator) -> Noisy:
-        varies = rng.random() < config.varying
-        shape = (1,) * target.ndim
-        field = varying_sigma_map(target.shape, rng, config.spread) if varies else np.ones(shape, np.float32)
-        field = np.float32(sigma) * field
+    def magnitude(target: np.ndarray, sigma: float, rng: np.random.Generator) -> Noisy:
+        deviation = np.full((1,) * target.ndim, sigma, np.float32)
+        if rng.random() < config.varying:
+            deviation = deviation * varying_sigma_map(target.shape, rng, config.spread)
         if config.target == "rician":
-            y = rician(target, rng, field).voxels
+            y = rician(target, rng, deviation).voxels
         elif config.target == "gaussian":
-            y = gaussian(target, rng, field).voxels
+            y = gaussian(target, rng, deviation).voxels
         else:
-            y = noncentral_chi(target, rng, field, int(rng.choice(config.coils))).voxels
-        return Noisy(y, field)
+            y = noncentral_chi(target, rng, deviation, int(rng.choice(config.coils))).voxels
+        return Noisy(y, deviation)
 
-    return corrupt
+    def shaped(target: np.ndarray, sigma: float, rng: np.random.Generator) -> Noisy:
+        noise, relative = shaped_ct_noise(target.shape, config, rng)
+        return as_file(target, np.float32(sigma) * noise, np.float32(sigma) * relative, config, rng)
+
+    return shaped if config.target == "ct_low_dose" else magnitude
+
+
+def as_file(
+    target: np.ndarray, noise: np.ndarray, deviation: np.ndarray, config: DegradationConfig, rng: np.random.Generator
+) -> Noisy:
+    """CT with `noise` of `deviation`, for a share of the examples cut off at -1024 HU."""
+    y = (target + noise).astype(np.float32)
+    if rng.random() < config.clipped:
+        np.maximum(y, np.float32(LOWEST_CT), out=y)
+    return Noisy(y, deviation.astype(np.float32))
 
 
 def draw_sigma(config: DegradationConfig, rng: np.random.Generator) -> float:
@@ -53,9 +66,6 @@ def draw_sigma(config: DegradationConfig, rng: np.random.Generator) -> float:
     return math.exp(rng.uniform(math.log(low), math.log(high)))
 
 
-def misjudge(noisy: Noisy, config: DegradationConfig, rng: np.random.Generator) -> Noisy:
-    """The sigma that the network is told, off by a factor, since an estimate never is exact."""
-    if config.sigma_error == 0:
-        return noisy
-    factor = math.exp(config.sigma_error * rng.standard_normal())
-    return Noisy(noisy.y, noisy.sigma * np.float32(factor))
+def misjudgement(config: DegradationConfig, rng: np.random.Generator) -> np.float32:
+    """The factor by which the network is told a wrong sigma, since an estimate never is exact."""
+    return np.float32(math.exp(config.sigma_error * rng.standard_normal()))

@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from .augmentation import Augmentation, make_augmentation
 from .config import TrainingConfig
-from .corruption import Draw, draw_sigma, make_corruption, misjudge
+from .corruption import Corrupt, Noisy, as_file, draw_sigma, make_corruption, misjudgement
+from .ct_noise import NoiseBank, kernel_mix, make_banks
 from .readers import Scan
-from .sampling import cut_patch, scan_weights
+from .sampling import place_patch, region, scan_weights
 
 Batch = dict[str, torch.Tensor]
 
@@ -31,18 +32,26 @@ class ExampleSource:
     scans: Sequence[Scan]
     weights: np.ndarray
     augment: Augmentation
-    corrupt: Draw | None
+    corrupt: Corrupt | None
+    banks: Sequence[NoiseBank] | None
 
     def example(self, step: int, index: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([self.config.seed, step, index])
-        target = self._target(rng)
-        made = {"x": target, "t": np.int64(self._timestep(index, rng))}
-        if self.corrupt is not None:
-            noisy = self.corrupt(target, draw_sigma(self.config.degradation, rng), rng)
-            noisy = misjudge(noisy, self.config.degradation, rng)
+        made = {"t": np.int64(self._timestep(index, rng))}
+        if self.corrupt is None:
+            made["x"] = self._target(rng)
+        else:
+            degradation = self.config.degradation
+            sigma = draw_sigma(degradation, rng)
+            if self.banks is not None and rng.random() < degradation.projected:
+                made["x"], noisy = self._projected(sigma, rng)
+            else:
+                made["x"] = self._target(rng)
+                noisy = self.corrupt(made["x"], sigma, rng)
             made["y"] = noisy.y
-            made["sigma"] = np.broadcast_to(noisy.sigma, target.shape)
-        made["epsilon"] = rng.standard_normal(target.shape, dtype=np.float32)
+            told = misjudgement(degradation, rng) * noisy.sigma
+            made["sigma"] = np.broadcast_to(told, noisy.y.shape)
+        made["epsilon"] = rng.standard_normal(made["x"].shape, dtype=np.float32)
         return {name: value[None] if name != "t" else value for name, value in made.items()}
 
     def batch(self, step: int, indices: Sequence[int]) -> Batch:
@@ -51,16 +60,14 @@ class ExampleSource:
         return {name: torch.from_numpy(np.stack([e[name] for e in examples])) for name in examples[0]}
 
     def _target(self, rng: np.random.Generator) -> np.ndarray:
-        data = self.config.data
-        scan = self.scans[rng.choice(len(self.scans), p=self.weights)]
-        flat = len(data.patch) == 2
+        """A clean patch with all of the augmentation."""
+        data, flat = self.config.data, len(self.config.data.patch) == 2
+        n = self._choose(rng)
+        scan = self.scans[n]
 
         def cut(size: Sequence[int]) -> np.ndarray:
-            if flat:
-                return cut_patch(scan, (1, *size), rng, data.foreground)[0]
-            if scan.voxels.shape[0] == 1 and size[0] > 1:
-                return self._stack(size, rng)
-            return cut_patch(scan, size, rng, data.foreground)
+            block = np.concatenate([region(*part) for part in self._parts(n, (1, *size) if flat else size, rng)])
+            return block[0] if flat else block
 
         target = self.augment(cut, scan.spacing[1:] if flat else scan.spacing, rng)
         if data.smooth_target > 0:
@@ -69,12 +76,37 @@ class ExampleSource:
             target = gaussian_filter(target, data.smooth_target)
         return target
 
-    def _stack(self, size: Sequence[int], rng: np.random.Generator) -> np.ndarray:
-        """A 3D patch of unrelated single slices: teaches that the neighbours of a thick slice may be no help."""
-        singles = [scan for scan in self.scans if scan.voxels.shape[0] == 1]
+    def _projected(self, sigma: float, rng: np.random.Generator) -> tuple[np.ndarray, Noisy]:
+        """A clean CT patch, and the same with noise that was projected through its own scan: turned and mirrored with
+        it, not resampled, which would change the noise's spectrum."""
+        data, flat = self.config.data, len(self.config.data.patch) == 2
+        n = self._choose(rng)
+        mix = kernel_mix(len(self.config.degradation.kernels), rng)
+        parts = []
+        for scan, start, size in self._parts(n, (1, *data.patch) if flat else data.patch, rng):
+            bank = self.banks[self.scans.index(scan)]
+            parts.append(np.stack([region(scan, start, size), *bank.draw(start, size, mix, rng)]))
+        three = np.concatenate(parts, axis=1)
+        spacing = self.scans[n].spacing
+        three = self.augment.mirrored(three[:, 0] if flat else three, spacing[1:] if flat else spacing, rng)
+        x = self.augment.contrast(np.ascontiguousarray(three[0]), rng)
+        return x, as_file(x, sigma * three[1], sigma * three[2], self.config.degradation, rng)
+
+    def _choose(self, rng: np.random.Generator) -> int:
+        return int(rng.choice(len(self.scans), p=self.weights))
+
+    def _parts(
+        self, n: int, size: Sequence[int], rng: np.random.Generator
+    ) -> list[tuple[Scan, list[int], tuple[int, ...]]]:
+        """The blocks (scan, start, size) that make up a patch: one; or, of a scan that is a single slice, as many
+        unrelated ones as the patch is deep, which teaches that the neighbours of a thick slice may be no help."""
+        scan, foreground = self.scans[n], self.config.data.foreground
+        if scan.voxels.shape[0] > 1 or size[0] == 1:
+            return [(scan, place_patch(scan, size, rng, foreground), tuple(size))]
+        singles = [other for other in self.scans if other.voxels.shape[0] == 1]
         chosen = [singles[rng.integers(len(singles))] for _ in range(size[0])]
-        foreground = self.config.data.foreground
-        return np.concatenate([cut_patch(scan, (1, *size[1:]), rng, foreground) for scan in chosen])
+        size = (1, *size[1:])
+        return [(other, place_patch(other, size, rng, foreground), size) for other in chosen]
 
     def _timestep(self, index: int, rng: np.random.Generator) -> int:
         """t = T for the configured share of each batch, else 1..T-1; a share that is no whole number is drawn."""
@@ -98,14 +130,17 @@ def global_batch(config: TrainingConfig) -> int:
     return config.trainer.batch_size * device_count(config)
 
 
-def make_source(config: TrainingConfig, scans: Sequence[Scan]) -> ExampleSource:
+def make_source(config: TrainingConfig, scans: Sequence[Scan], quiet: bool = True) -> ExampleSource:
     """The source of examples that a configuration describes."""
+    degradation = config.degradation
+    projects = degradation.target == "ct_low_dose" and degradation.projected > 0
     return ExampleSource(
         config,
-        scans,
-        scan_weights(scans, config.data.prefer_clean),
+        list(scans),
+        scan_weights(scans, config.data.prefer_clean, config.data.singles),
         make_augmentation(config.augmentation, config.data.patch),
-        make_corruption(config.degradation),
+        make_corruption(degradation),
+        make_banks(scans, degradation, quiet) if projects else None,
     )
 
 

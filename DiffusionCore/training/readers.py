@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 
 from ..errors import InputError
+from ..volume import Volume, read_volume
+from ..volume.intensity import normalisation_for
 from .config import DataConfig
 from .splits import Entry, data_root, load_split
 
@@ -56,30 +58,23 @@ def _volume(root: Path, entry: Entry, config: DataConfig) -> Scan:
     path = root / entry.file
     if not path.exists():
         raise InputError(f"{path}: no such scan; is data.root right?")
-    voxels, spacing = _read(path)
+    volume = read_volume(path)
+    voxels, spacing = np.ascontiguousarray(volume.voxels), volume.spacing
+    offset, scale = _normalisation(volume, config.normalisation, entry.file)
     if entry.average > 1:
         voxels, spacing = average_slices(voxels, spacing, entry.average)
-    offset, scale = _normalisation(voxels, config.normalisation, entry.file)
     background = -1.0 if config.normalisation == "hu" else 0.0
     return _scan(entry.file, voxels, offset, scale, spacing, config, background, entry.noise)
 
 
-def _read(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
-    import nibabel
-
-    image = nibabel.load(path)
-    return np.ascontiguousarray(np.asarray(image.dataobj).T), tuple(float(z) for z in image.header.get_zooms()[2::-1])
-
-
-def _normalisation(voxels: np.ndarray, kind: str, name: str) -> tuple[float, float]:
-    if kind == "hu":
-        return 0.0, 1000.0
+def _normalisation(volume: Volume, kind: str, name: str) -> tuple[float, float]:
     if kind == "none":
         return 0.0, 1.0
-    positive = voxels[voxels > 0]
-    if positive.size == 0:
-        raise InputError(f"{name}: no voxel above zero to take the 99.5th percentile of")
-    return 0.0, float(np.percentile(positive, 99.5))
+    try:
+        found = normalisation_for(volume, kind)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    return found.offset, found.scale
 
 
 def average_slices(
@@ -117,15 +112,13 @@ def _hdf5_patches(config: DataConfig, split: SplitName) -> list[Scan]:
     root = data_root(config.root)
     scans = []
     for entry in load_split(config.split).entries(split):
-        stack, spacing = read_patches(root / entry.file)
-        offset, scale = _normalisation(stack, config.normalisation, entry.file)
-        if stack.ndim == 3:
-            scans.append(_scan(entry.file, stack, offset, scale, spacing, config, noise=entry.noise))
+        stored = read_patches(root / entry.file)
+        if stored.patches.ndim == 3:
+            stacks = {entry.file: stored.patches}
         else:
-            scans.extend(
-                _scan(f"{entry.file}#{n}", patch, offset, scale, spacing, config, noise=entry.noise)
-                for n, patch in enumerate(stack)
-            )
+            stacks = {f"{entry.file}#{n}": patch for n, patch in enumerate(stored.patches)}
+        for name, stack in stacks.items():
+            scans.append(_scan(name, stack, stored.offset, stored.scale, stored.spacing, config, noise=entry.noise))
     return scans
 
 

@@ -11,7 +11,7 @@ import torch
 from ..diffusion import Process, ddim, initial_state, timesteps
 from ..networks.denoiser import Denoiser
 from .config import TrainingConfig
-from .corruption import make_corruption
+from .corruption import Noisy
 from .examples import ExampleSource
 from .readers import Scan
 from .sampling import region
@@ -26,44 +26,49 @@ def validation_items(config: TrainingConfig, source: ExampleSource) -> list[dict
         size = config.trainer.batch_size
         return [{"name": "loss", **source.batch(step, range(size))} for step in range(8)]
     wanted = config.validation.scans
-    scans = [scan for scan in source.scans if not wanted or any(part in scan.name for part in wanted)]
     items = []
-    for scan in scans:
-        for x in _crops(scan, config):
-            for level in config.validation.levels:
-                items.append(_item(scan.name, x, level, config))
+    for n, scan in enumerate(source.scans):
+        if not wanted or any(part in scan.name for part in wanted):
+            for start, size in _crops(scan, config):
+                items += [_item(source, n, start, size, level) for level in config.validation.levels]
     return items
 
 
-def _crops(scan: Scan, config: TrainingConfig) -> list[np.ndarray]:
-    """Crops spread along the scan's first axis (2D: slices), centred in the others on the tissue's middle."""
-    patch = config.data.patch
+def _crops(scan: Scan, config: TrainingConfig) -> list[tuple[list[int], tuple[int, ...]]]:
+    """Blocks (start, size), spread along the scan's first axis (2D: slices), in the others about the tissue's middle."""
+    patch, shape = config.data.patch, scan.voxels.shape
     size = config.validation.size or tuple(2 * s for s in patch)
-    flat = len(size) == 2
-    full = (1, *size) if flat else tuple(size)
-    shape = scan.voxels.shape
-    # a crop stays a multiple of the patch's own divisor, and within the scan where the scan is large enough
-    full = tuple(
-        min(f, max(p, n // 8 * 8)) for f, p, n in zip(full, (1, *patch) if flat else patch, shape, strict=True)
-    )
+    if len(size) == 2:
+        size, patch = (1, *size), (1, *patch)
+    # a crop is a multiple of 8 like any patch, and within the scan where the scan is large enough
+    size = tuple(min(s, max(p, n // 8 * 8)) for s, p, n in zip(size, patch, shape, strict=True))
     middle = np.median(scan.tissue, axis=0).astype(int) if len(scan.tissue) else np.array(shape) // 2
     count = config.validation.crops
-    firsts = np.linspace(0, shape[0], count + 2)[1:-1].astype(int) if count > 1 or flat else [middle[0]]
-    crops = []
+    firsts = [middle[0]] if count == 1 else np.linspace(0, shape[0], count + 2)[1:-1].astype(int)
+    blocks = []
     for first in firsts:
-        centre = (first, *middle[1:])
-        start = [int(np.clip(c - f // 2, 0, max(0, n - f))) for c, f, n in zip(centre, full, shape, strict=True)]
-        block = region(scan, start, full)
-        crops.append(block[0] if flat else block)
-    return crops
+        places = zip((first, *middle[1:]), size, shape, strict=True)
+        blocks.append(([int(np.clip(c - s // 2, 0, n - s)) if n >= s else -((s - n) // 2) for c, s, n in places], size))
+    return blocks
 
 
-def _item(name: str, x: np.ndarray, level: float, config: TrainingConfig) -> dict:
-    rng = np.random.default_rng([zlib.crc32(name.encode()), round(level * 1e6)])
-    noisy = make_corruption(config.degradation)(x, level, rng)
-    sigma = np.broadcast_to(noisy.sigma, x.shape).astype(np.float32)
-    tensors = {"x": x, "y": noisy.y, "sigma": sigma, "tissue": x > TISSUE[config.data.normalisation]}
-    return {"name": name, "level": level, **{k: torch.from_numpy(v)[None, None] for k, v in tensors.items()}}
+def _item(source: ExampleSource, n: int, start: list[int], size: tuple[int, ...], level: float) -> dict:
+    """One crop with its own fixed noise: of CT projected through the scan, if that is trained on."""
+    scan, config = source.scans[n], source.config
+    rng = np.random.default_rng([zlib.crc32(scan.name.encode()), start[0], round(level * 1e6)])
+    x = region(scan, start, size)
+    flat = len(config.data.patch) == 2
+    if source.banks is not None:
+        kernels = len(config.degradation.kernels)
+        noise, relative = source.banks[n].draw(start, size, np.eye(kernels)[kernels // 2], rng)
+        noisy = Noisy(x + np.float32(level) * noise, np.float32(level) * relative)
+    else:
+        noisy = source.corrupt(x[0] if flat else x, level, rng)
+    shape = size[1:] if flat else size
+    arrays = {"x": x, "y": noisy.y, "sigma": np.broadcast_to(noisy.sigma, noisy.y.shape).astype(np.float32)}
+    tensors = {name: torch.from_numpy(array.reshape(1, 1, *shape)) for name, array in arrays.items()}
+    tissue = tensors["x"] > TISSUE[config.data.normalisation]
+    return {"name": scan.name, "level": level, "tissue": tissue, **tensors}
 
 
 def restore(denoiser: Denoiser, process: Process, y: torch.Tensor, sigma: torch.Tensor, steps: int) -> torch.Tensor:
