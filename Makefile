@@ -22,7 +22,7 @@ $(VENV)/rivals: $(VENV)/complete
 	touch $@
 
 demo: $(VENV)/run-time  ## Enhance a noisy head, print figures before and after, write picture and report to out/
-	$(BIN)/python -m DiffusionCore.demo $(INPUT)
+	$(BIN)/python -m DiffusionCore demo $(INPUT)
 
 test: $(VENV)/complete lint  ## The whole suite
 	$(BIN)/python -m pytest
