@@ -13,6 +13,8 @@ Source: Žabić, Wang, Morton & Brown, Med Phys 40:031102 (2013); Yu et al., J C
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -27,6 +29,7 @@ from DiffusionCore.degradation.ct_projection import (
     project,
 )
 from DiffusionCore.degradation.degraded import Degraded, checked_voxels
+from DiffusionCore.degradation.grid import apply_matrix
 from DiffusionCore.errors import UsageError
 
 MU_WATER_PER_MM = 0.0192  # at 70 keV, the effective energy of a 120 kVp beam (NIST XCOM)
@@ -183,9 +186,24 @@ def noise_map(
 
 
 def line_integrals(hu: npt.ArrayLike, beam: ParallelBeam) -> Array:
-    """Line integrals (angles, bins) of a slice in HU; air and padding below −1000 HU do not attenuate."""
+    """Line integrals (angles, bins) of a slice in HU; air and padding below −1000 HU do not attenuate.
+
+    Pixels of up to 1 mm are taken two by two: what noise needs of a path is its length, not its finest detail.
+    """
     mu = np.clip(np.asarray(hu, dtype=np.float32) / 1000 + 1, 0, None) * np.float32(MU_WATER_PER_MM)
+    if max(beam.pixel_mm) <= 1:
+        for axis, length in enumerate(beam.shape):
+            mu = apply_matrix(_halving(length), mu, axis)
+        beam = replace(beam, shape=mu.shape, pixel_mm=(2 * beam.pixel_mm[0], 2 * beam.pixel_mm[1]))
     return np.clip(project(mu, beam), 0, PATH_LIMIT)
+
+
+def _halving(length: int) -> npt.NDArray[np.float32]:
+    """(⌈length/2⌉, length): means of two, about the same centre; an odd axis is widened by half a pixel of air each."""
+    half = (length + 1) // 2
+    centres = (np.arange(half) - (half - 1) / 2) * 2 + (length - 1) / 2
+    overlap = np.clip(1.5 - np.abs(centres[:, None] - np.arange(length)[None, :]), 0, 1)
+    return (overlap / 2).astype(np.float32)
 
 
 def _noise_sinogram(paths: Array, rng: np.random.Generator, flux: float, electronic: float) -> Array:

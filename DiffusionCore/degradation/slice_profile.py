@@ -125,7 +125,7 @@ def sinc_pulse_profile(u: npt.ArrayLike, time_bandwidth: float = 4.0) -> Values:
 
 
 def _sinc_pulse_integral(fwhm_mm: float, time_bandwidth: float) -> Callable[[Values], Values]:
-    from scipy.integrate import cumulative_simpson
+    from scipy.integrate import cumulative_trapezoid
     from scipy.optimize import brentq
 
     reach = 2 * time_bandwidth + 8
@@ -133,7 +133,7 @@ def _sinc_pulse_integral(fwhm_mm: float, time_bandwidth: float) -> Callable[[Val
     values = sinc_pulse_profile(u, time_bandwidth)
     half = values[u.size // 2] / 2
     half_width = brentq(lambda v: float(sinc_pulse_profile(v, time_bandwidth)) - half, 0.0, time_bandwidth)
-    integral = cumulative_simpson(values, x=u, initial=0)
+    integral = cumulative_trapezoid(values, u, initial=0)
     scale = 2 * half_width / fwhm_mm
     return lambda z: np.interp(z * scale, u, integral / integral[-1])
 

@@ -7,6 +7,8 @@ import pytest
 
 from DiffusionCore.degradation import flux_for_noise, low_dose_ct, mixed, noise_map, unit_noise
 from DiffusionCore.degradation.ct_kernel import reconstruction_kernel
+from DiffusionCore.degradation.ct_low_dose import line_integrals
+from DiffusionCore.degradation.ct_projection import parallel_beam, project
 from DiffusionCore.degradation.spectrum import power_spectrum, radial_mean
 from DiffusionCore.errors import UsageError
 
@@ -180,6 +182,19 @@ def test_metal_and_an_all_air_slice_give_finite_noise():
         result = low_dose_ct(x, rng(11), pixel_mm=PIXEL, dose=0.1, own_sigma_hu=10.0)
         assert np.isfinite(result.voxels).all()
         assert np.isfinite(unit_noise(x, rng(12), pixel_mm=PIXEL)).all()
+
+
+@pytest.mark.parametrize("shape", [(150, 180), (151, 179)])
+def test_halving_small_pixels_leaves_the_line_integrals_as_they_are(shape):
+    j, i = (np.indices(shape) - np.reshape([(n - 1) / 2 for n in shape], (2, 1, 1))) * 0.8
+    x = np.where(np.hypot(j - 8, i + 5) < 48, 40.0, -1000.0).astype(np.float32)
+    beam = parallel_beam(shape, 0.8)
+    paths = line_integrals(x, beam)
+    exact = project((x + 1000) / 1000 * 0.0192, beam)
+    assert np.abs(paths - exact).mean() < 0.005
+    assert paths.sum() == pytest.approx(exact.sum(), rel=1e-4)
+    offset = np.arange(beam.bins)
+    np.testing.assert_allclose(paths @ offset / paths.sum(1), exact @ offset / exact.sum(1), atol=0.02)
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,13 @@ def test_a_gaussian_profile_has_its_variance():
 
 
 def test_the_sinc_pulses_profile_is_the_fourier_transform_of_the_pulse():
+    from scipy.integrate import trapezoid
+
     bandwidth = 6.0
     t = np.linspace(-0.5, 0.5, 4001)
     pulse = bandwidth * np.sinc(bandwidth * t) * (0.54 + 0.46 * np.cos(2 * np.pi * t))
     u = np.linspace(-6, 6, 41)
-    transform = np.trapezoid(pulse * np.cos(2 * np.pi * u[:, None] * t), t, axis=1)
+    transform = trapezoid(pulse * np.cos(2 * np.pi * u[:, None] * t), t, axis=1)
     np.testing.assert_allclose(sinc_pulse_profile(u, bandwidth), transform, atol=1e-4)
 
 
