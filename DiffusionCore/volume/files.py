@@ -85,14 +85,16 @@ def check_output(
 ) -> None:
     """Raise what `write_volume` would raise about the place, before any work is done for it; nothing is touched.
 
-    Also `OutputError` if `path` is one of `inputs`, or lies within an input folder: a scan is never overwritten by its
-    own result.
+    Also `OutputError` if `path` is one of `inputs`, or is a series within an input folder: a scan is never overwritten
+    by its own result, nor mixed with it.
     """
     path = Path(path)
     kind = formats.output_format(path)
     for source in inputs:
         if same_file(path, source):
             raise OutputError(f"{path}: is the input itself, which is never changed; give another name")
+        if kind == formats.DICOM and Path(source).is_dir() and path.resolve().is_relative_to(Path(source).resolve()):
+            raise OutputError(f"{path}: lies within the input, which would then hold both; give another folder")
     if kind == formats.DICOM:
         check_folder_place(path.absolute(), overwrite)
     else:

@@ -32,7 +32,7 @@ def guess_modality(voxels: np.ndarray, hints: str = "") -> tuple[str, str]:
     if words and words[-1] in _LABEL_NAMES and _is_whole(voxels) and low >= 0:
         return "LABEL", f"the name ends in {words[-1]}, and {values} are whole numbers"
     if _looks_like_labels(voxels):
-        return "LABEL", f"{values} are whole numbers in regions of one value each"
+        return "LABEL", f"{values} are whole numbers in regions of one value"
     if looks_like_hu(voxels):
         return "CT", f"{values} with air near -1000 and soft tissue near 0 are HU"
     if named == "CT":
@@ -87,11 +87,13 @@ def _is_whole(voxels: np.ndarray) -> bool:
 
 
 def _looks_like_labels(voxels: np.ndarray) -> bool:
-    """Whole numbers from 0 whose neighbours are mostly equal, which noise in an image forbids."""
+    """Whole numbers from 0: just two, or few whose neighbours are mostly equal, which noise in an image forbids."""
     if voxels.dtype.kind == "b":
         return True
     if voxels.dtype.kind not in "iu" or voxels.min() < 0 or voxels.size < 512:
         return False
+    if np.all((voxels == voxels.min()) | (voxels == voxels.max())):
+        return True
     every = max(voxels.shape[0] // 16, 1)
     slices = voxels[every // 2 :: every]
     if slices.max() == 0:

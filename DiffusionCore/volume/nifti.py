@@ -210,7 +210,7 @@ def _scalar_dtype(header: Nifti1Header, name: str) -> np.dtype[Any]:
         raise InputError(f"{name}: holds {_NOT_SCALAR[intent]} (intent {intent}), not one number a voxel")
     try:
         dtype = header.get_data_dtype()
-    except HeaderDataError as error:
+    except (HeaderDataError, KeyError) as error:
         raise InputError(f"{name}: unknown data type (code {int(header['datatype'])}); convert it first") from error
     if dtype.names is not None:
         raise InputError(f"{name}: a colour image ({''.join(dtype.names)}); give one number a voxel, not colours")

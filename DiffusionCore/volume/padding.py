@@ -27,11 +27,13 @@ def ct_padding_mask(voxels: np.ndarray) -> np.ndarray:
 
 
 def _solid_at_the_edge(same: np.ndarray) -> np.ndarray:
-    """The parts of a slice (J, I) that are unions of 3×3 squares and connected to the slice's edge."""
+    """The parts of a slice (J, I) that are unions of 3×3 squares, connected to the slice's edge, with their rim."""
     from scipy import ndimage
 
     extended = np.pad(same, 1, mode="edge")  # a strip along the edge, two voxels deep, is solid too
     solid = ndimage.binary_opening(extended, np.ones((3, 3), bool))
     labels, _ = ndimage.label(solid)
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    return np.isin(labels, np.unique(edge[edge > 0]))[1:-1, 1:-1]
+    outer = np.isin(labels, np.unique(edge[edge > 0]))
+    # A circle's rim is finer than squares.
+    return ndimage.binary_dilation(outer, iterations=2, mask=extended)[1:-1, 1:-1] if outer.any() else outer[1:-1, 1:-1]

@@ -51,7 +51,7 @@ def resample(volume: Volume, spacing: float | Sequence[float], order: int | None
         if order == 0:
             voxels = np.take(voxels, np.clip(np.rint(positions).astype(int), 0, old - 1), axis=axis)
         else:
-            weights = _weights(old, int(sizes[axis]), float(firsts[axis]), float(factors[axis]), order)
+            weights = _weights(old, positions, factors[axis], order)
             voxels = _along(voxels, weights.astype(voxels.dtype), int(axis))
 
     matrix = volume.ijk_to_ras.copy()
@@ -60,16 +60,15 @@ def resample(volume: Volume, spacing: float | Sequence[float], order: int | None
     return replace(volume, voxels=np.ascontiguousarray(voxels), ijk_to_ras=matrix)
 
 
-def _weights(old: int, new: int, first: float, factor: float, order: int) -> np.ndarray:
+def _weights(old: int, positions: np.ndarray, factor: float, order: int) -> np.ndarray:
     """(new, old): each new value as a weighted sum of the old ones along an axis; mirrored at the box's faces."""
     from scipy import ndimage
 
     values = np.eye(old)
     if factor < 1:
         values = ndimage.gaussian_filter1d(values, np.sqrt(factor**-2 - 1) / _FWHM, axis=0, mode="reflect")
-    return ndimage.affine_transform(
-        values, np.diag([1 / factor, 1.0]), [first, 0.0], output_shape=(new, old), order=order, mode="reflect"
-    )
+    columns = [ndimage.map_coordinates(column, positions[None], order=order, mode="reflect") for column in values.T]
+    return np.stack(columns, axis=1)
 
 
 def _along(voxels: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
