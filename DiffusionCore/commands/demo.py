@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
     """Add noise to a clean scan, enhance it, and compare with the truth and with non-local means."""
     parser = Parser(
         "demo",
-        "Takes a scan as the truth (by default the MNI152 head of nilearn), adds seeded noise, enhances it, and says how "
+        "Takes a scan as the truth (by default nilearn's MNI152 head), adds seeded noise, enhances it, and says how "
         "near the result comes, beside non-local means. PSNR and SSIM on one central 96³ crop.",
         "diffusioncore demo head.nii.gz --out out",
     )
