@@ -6,6 +6,7 @@ Whatever is not named here (private attributes, icons, overlays, worklist refere
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
@@ -31,7 +32,7 @@ PATIENT = _names(
 STUDY = _names(
     "StudyInstanceUID StudyDate StudyTime StudyID AccessionNumber IssuerOfAccessionNumberSequence "
     "ReferringPhysicianName StudyDescription PhysiciansOfRecord NameOfPhysiciansReadingStudy "
-    "ConsultingPhysicianName RequestingService ProcedureCodeSequence AdmittingDiagnosesDescription PatientAge "
+    "ConsultingPhysicianName ProcedureCodeSequence AdmittingDiagnosesDescription PatientAge "
     "PatientSize PatientWeight PatientSexNeutered PregnancyStatus SmokingStatus MedicalAlerts Allergies "
     "AdditionalPatientHistory ClinicalTrialTimePointID ClinicalTrialTimePointDescription "
 )
@@ -100,11 +101,22 @@ def header_tags() -> list[str | BaseTag]:
 
 
 def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:
-    """Put into `target` those of `keywords` that `source` has, values and all."""
+    """Put into `target` those of `keywords` that `source` has, each as an element of its own.
+
+    Of its own, for assigning to an attribute of a `Dataset` changes the element that is there.
+    """
     for keyword in keywords:
         if keyword in source:
-            element = source[keyword]
+            element = copy(source[keyword])
             target[element.tag] = element
+
+
+def duplicate(source: Dataset) -> Dataset:
+    """A data set of the same attributes, each as an element of its own."""
+    image = Dataset()
+    for element in source:
+        image[element.tag] = copy(element)
+    return image
 
 
 def overlay_bits(header: Dataset) -> bool:

@@ -107,8 +107,9 @@ def name_scanner(image: Dataset, source: Dataset) -> None:
     if any(keyword in source for keyword in EQUIPMENT):
         scanner = Dataset()
         scanner.PurposeOfReferenceCodeSequence = [_code(_ACQUISITION_EQUIPMENT)]
-        scanner.Manufacturer = ""
         copy_attributes(source, scanner, EQUIPMENT)
+        if not scanner.get("Manufacturer"):
+            scanner.Manufacturer = "unknown"  # may not be empty here (type 1)
         earlier.append(scanner)
     image.ContributingEquipmentSequence = [*earlier, *image.ContributingEquipmentSequence]
     copy_attributes(source, image, ("InstitutionName", "InstitutionAddress"))
@@ -133,7 +134,7 @@ def source_references(frames: Sequence[Frame], same_grid: bool) -> list[Dataset]
 
 
 def plain_text(text: str, length: int) -> str:
-    """`text` as every DICOM character set holds it: ASCII without control characters or backslashes, cut to `length`."""
+    """`text` in what every DICOM character set holds: ASCII without control characters or backslashes; cut."""
     ascii_only = text.encode("ascii", "replace").decode()
     return "".join(c if c.isprintable() and c != "\\" else " " for c in ascii_only)[:length].strip()
 

@@ -65,7 +65,7 @@ def put_pixels(image: Dataset, values: np.ndarray, encoding: Encoding, padding: 
     image.PixelRepresentation = int(signed)
     _put_integer(image, "SmallestImagePixelValue", int(stored.min()), signed)
     _put_integer(image, "LargestImagePixelValue", int(stored.max()), signed)
-    if padding is not None and encoding.identity and padding == np.rint(padding) and np.any(values == padding):
+    if padding is not None and encoding.identity and np.any(values == padding) and np.any(stored == padding):
         _put_integer(image, "PixelPaddingValue", int(padding), signed)
     image.add_new("PixelData", "OW", np.ascontiguousarray(stored).tobytes())
 
@@ -80,7 +80,7 @@ def put_rescale(image: Dataset, encoding: Encoding, modality: str) -> None:
 
 def percentile_window(volume: Volume) -> tuple[float, float]:
     """(centre, width) that shows the middle 99 % of the values; every slice counts, of large volumes by a sample."""
-    step = max(1, int(round((volume.voxels.size / 2e6) ** 0.5)))
+    step = max(1, round((volume.voxels.size / 2e6) ** 0.5))
     low, high = np.percentile(volume.voxels[:, ::step, ::step], [0.5, 99.5])
     return float(low + high) / 2, float(high - low)
 

@@ -11,10 +11,11 @@ import numpy as np
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 from pydicom.valuerep import format_number_as_ds
 
 from ..errors import InputError
-from .dicom_attributes import header_tags
+from .dicom_attributes import duplicate, header_tags
 from .dicom_scan import frame_count, read_header
 
 # Functional group -> {its attribute: the attribute of a classic image that says the same}
@@ -54,6 +55,8 @@ _FUNCTIONAL_GROUPS: dict[str, dict[str, str]] = {
     "MRAveragesSequence": {"NumberOfAverages": "NumberOfAverages"},
     "MRDiffusionSequence": {"DiffusionBValue": "DiffusionBValue"},
 }
+
+_LOSSY_SYNTAXES = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,8 @@ def read_frames(paths: Sequence[Path]) -> list[Frame]:
         if header is None:
             raise InputError(f"{path.name}: not a DICOM file")
         _check_pixels(header, path.name)
+        if header.file_meta.get("TransferSyntaxUID") in _LOSSY_SYNTAXES and "LossyImageCompression" not in header:
+            header.LossyImageCompression = "01"
         frames.extend(_frames_of(header, path))
     return frames
 
@@ -124,8 +129,7 @@ def _enhanced_planes(header: Dataset, name: str) -> list[Dataset]:
         raise InputError(f"{name}: damaged multi-frame image; {count} frames but {len(per_frame)} descriptions of them")
     planes = []
     for groups in per_frame or [Dataset()] * count:
-        plane = Dataset()
-        plane.update(common)
+        plane = duplicate(common)
         _flatten(groups, plane)
         planes.append(plane)
     return planes
@@ -141,7 +145,7 @@ def _flatten(groups: Dataset, plane: Dataset) -> None:
     # Legacy Converted Enhanced images keep what has no functional group as it was.
     for sequence in ("UnassignedSharedConvertedAttributesSequence", "UnassignedPerFrameConvertedAttributesSequence"):
         for item in groups.get(sequence) or ():
-            plane.update(item)
+            plane.update(duplicate(item))
 
 
 def _set(plane: Dataset, keyword: str, element: DataElement) -> None:
@@ -155,8 +159,7 @@ def _set(plane: Dataset, keyword: str, element: DataElement) -> None:
 
 def _legacy_planes(header: Dataset, name: str) -> list[Dataset]:
     """Frames without descriptions of their own: evenly spaced from the one place that is given (C.8.4.15 for NM)."""
-    base = Dataset()
-    base.update(header)
+    base = duplicate(header)
     for detector in list(header.get("DetectorInformationSequence") or ())[:1]:
         for keyword in ("ImagePositionPatient", "ImageOrientationPatient"):
             if keyword in detector and keyword not in base:
@@ -167,8 +170,7 @@ def _legacy_planes(header: Dataset, name: str) -> list[Dataset]:
         raise InputError(f"{name}: {frame_count(header)} frames without a place or a spacing for each")
     planes = []
     for n in range(frame_count(header)):
-        plane = Dataset()
-        plane.update(base)
+        plane = duplicate(base)
         place = first.position + n * step * first.normal
         plane.ImagePositionPatient = [format_number_as_ds(float(x)) for x in place]
         planes.append(plane)
@@ -205,6 +207,6 @@ def _check_pixels(header: Dataset, name: str) -> None:
     if int(header.get("SamplesPerPixel") or 1) != 1 or not kind.startswith("MONOCHROME"):
         raise InputError(f"{name}: a colour image ({kind}); only images of one value per pixel can be worked on")
     if header.get("BitsAllocated") == 1 or header.get("Modality") in ("SEG", "RTDOSE"):
-        raise InputError(f"{name}: a {header.get('Modality', 'binary')} object, not a scan")
+        raise InputError(f"{name}: {header.get('Modality', 'a mask')}, not a scan of a patient")
     if "ModalityLUTSequence" in header:
         raise InputError(f"{name}: stored values are mapped by a table (ModalityLUTSequence), which is not supported")

@@ -59,6 +59,9 @@ def inherit_identity(image: Dataset, source: DicomSource) -> None:
     for keyword in _MAY_BE_EMPTY:
         setattr(image, keyword, "")
     copy_attributes(header, image, (*PATIENT, *STUDY, *FRAME_OF_REFERENCE))
+    removed = image.get("PatientIdentityRemoved") == "YES"
+    if removed and not (image.get("DeidentificationMethod") or image.get("DeidentificationMethodCodeSequence")):
+        image.DeidentificationMethod = "Not stated by the source"
     series = header.get("SeriesInstanceUID", "")
     if not image.get("StudyInstanceUID"):
         image.StudyInstanceUID = derived_uid("study", series)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import FileDataset
 from pydicom.tag import BaseTag
+from pydicom.uid import UID
 
 from ..errors import InputError
 
@@ -45,10 +47,16 @@ class ScannedSeries:
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """Silence pydicom's warnings: they quote attribute values, which may be a patient's."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Silence pydicom's warnings and log: they quote attribute values, which may be a patient's."""
+    logger = logging.getLogger("pydicom")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
 
 
 def read_header(path: Path, tags: Sequence[str | BaseTag]) -> FileDataset | None:
@@ -88,13 +96,12 @@ def scan_series(path: Path) -> list[ScannedSeries]:
     for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
         try:
             header = read_header(file, _SUMMARY_TAGS)
+            if header is not None and _is_image(header, file.name):
+                found.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((file, header))
         except InputError:
             if not path.is_dir():
                 raise
             damaged.append(file.name)
-            continue
-        if header is not None and header.get("Rows") and header.get("Columns"):
-            found.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((file, header))
     if not found:
         extra = f" ({len(damaged)} damaged DICOM files)" if damaged else ""
         raise InputError(f"{path.name}: no DICOM image here{extra}; give a folder of images or one image file")
@@ -136,12 +143,21 @@ def choose_series(found: Sequence[ScannedSeries], series: int | str | None, name
     return matching[0]
 
 
+def _is_image(header: FileDataset, name: str) -> bool:
+    """Whether the object has pixels. Raises `InputError` if it should have some, or ends before it says what it is."""
+    if header.get("Rows") and header.get("Columns"):
+        return True
+    kinds = [k for k in (header.file_meta.get("MediaStorageSOPClassUID"), header.get("SOPClassUID")) if k]
+    if not kinds or any("Image Storage" in UID(kind).name for kind in kinds):
+        raise InputError(f"{name}: damaged DICOM file; the header ends before it describes the image")
+    return False
+
+
 def _series(uid: str, members: list[tuple[Path, FileDataset]], warned: tuple[str, ...]) -> ScannedSeries:
     first = members[0][1]
-    number = first.get("SeriesNumber")
     summary = SeriesSummary(
         uid=uid,
-        number=None if number in (None, "") else int(number),
+        number=_number(first.get("SeriesNumber")),
         description=_printable(str(first.get("SeriesDescription") or "")),
         modality=str(first.get("Modality") or ""),
         count=sum(frame_count(header) for _, header in members),
@@ -152,16 +168,22 @@ def _series(uid: str, members: list[tuple[Path, FileDataset]], warned: tuple[str
 
 def frame_count(header: FileDataset) -> int:
     """How many frames a file's pixel data holds; 1 where NumberOfFrames is absent, empty or not a number."""
+    return max(_number(header.get("NumberOfFrames")) or 1, 1)
+
+
+def _number(value: object) -> int | None:
     try:
-        return max(int(header.get("NumberOfFrames") or 1), 1)
-    except (TypeError, ValueError):
-        return 1
+        return int(str(value))
+    except ValueError:
+        return None
 
 
 def _listed(series: Sequence[ScannedSeries]) -> str:
     lines = []
+    numbers = [entry.summary.number for entry in series]
     for s in (entry.summary for entry in series[:20]):
-        label = f'{s.uid if s.number is None else s.number} "{s.description}"'
+        unique = s.number is not None and numbers.count(s.number) == 1
+        label = f'{s.number if unique else s.uid} "{s.description}"'
         lines.append(f"{label} ({s.modality or 'no modality'}, {s.count} image{'s' if s.count != 1 else ''})")
     more = f" and {len(series) - 20} more" if len(series) > 20 else ""
     return ", ".join(lines) + more

@@ -90,10 +90,8 @@ def choose_volume(volumes: Sequence[tuple[Frame, ...]], reason: str, frame: int 
     """The volume number `frame`; with None the only one. Raises `InputError` or `UsageError` if that is not clear."""
     if frame is None:
         if len(volumes) > 1:
-            shapes = [f"{len(v)} slices {v[0].shape[1]}×{v[0].shape[0]}" for v in volumes]
-            which = "; ".join(f"{n}: {shape}" for n, shape in enumerate(shapes[:8])) + (
-                "; …" if len(shapes) > 8 else ""
-            )
+            sizes = [f"{v[0].shape[1]}×{v[0].shape[0]}×{len(v)}" for v in volumes]
+            which = "; ".join(f"{n}: {size}" for n, size in enumerate(sizes[:8])) + ("; …" if len(sizes) > 8 else "")
             raise InputError(
                 f"the series holds {len(volumes)} volumes that differ by {reason} ({which}); "
                 f"choose one with --frame 0 to {len(volumes) - 1}"
@@ -108,7 +106,8 @@ def regular_stack(frames: tuple[Frame, ...]) -> Stack:
     """The planes as a regular grid.
 
     Raises `InputError` where slices are missing (a step over 1.5 times the median), or lie off an even grid by more
-    than a tenth of the spacing (or 0.05 mm, where headers are rounded). Smaller unevenness, down to a hundredth of the spacing, is a warning.
+    than a tenth of the spacing (or 0.05 mm, where headers are rounded). Smaller unevenness, down to a hundredth of the
+    spacing, is a warning.
     """
     places = np.array([f.position for f in frames])
     normal = frames[0].normal

@@ -15,7 +15,7 @@ from pydicom.valuerep import format_number_as_ds
 
 from ..errors import OutputError, UsageError
 from .atomic import atomic_folder
-from .dicom_attributes import ACQUISITION, LOSSY, SERIES, WINDOW, copy_attributes
+from .dicom_attributes import ACQUISITION, LOSSY, SERIES, WINDOW, copy_attributes, duplicate
 from .dicom_derivation import DerivationRecord, describe_derivation, name_scanner, plain_text, source_references
 from .dicom_encode import Encoding, encoding_for, percentile_window, put_pixels, put_rescale, put_window
 from .dicom_frames import Frame
@@ -80,8 +80,7 @@ def write_dicom_series(
         numbers = _instance_numbers(matches, volume.shape[0])
         with atomic_folder(folder, overwrite=overwrite) as temporary:
             for k in range(volume.shape[0]):
-                image = Dataset()
-                image.update(common)
+                image = duplicate(common)
                 image.SOPInstanceUID = derived_uid("instance", mark, k)
                 image.InstanceNumber = str(numbers[k])
                 match = matches[k] if matches is not None else None
@@ -184,6 +183,8 @@ def _complete(image: Dataset, modality: str) -> None:
     for keyword in _MAY_BE_EMPTY[modality]:
         if keyword not in image:
             setattr(image, keyword, "")
+    if "BodyPartExamined" not in image and "ImageLaterality" not in image and "Laterality" not in image:
+        image.Laterality = ""  # type 2C: the body part might be a paired one
     if modality == "MR":
         # Type 1 with no term for "unknown": Research Mode is the one that claims nothing about the sequence.
         for keyword, unknown in (("ScanningSequence", "RM"), ("SequenceVariant", "NONE")):

@@ -65,7 +65,7 @@ def series(
     number: int = 3,
     change: Callable[[Dataset, int], None] = lambda image, k: None,
 ) -> list[Path]:
-    """Write classic images of `stored` (K, J, I) int16 or uint16; `change(image, k)` may alter each before it is written.
+    """Write classic images of `stored` (K, J, I) int16 or uint16; `change(image, k)` may alter each before that.
 
     Files are named so that their order by name is not their order in space.
     """
