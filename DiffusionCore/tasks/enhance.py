@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +15,12 @@ from ..volume import Volume
 from ..volume.geometry import crop
 from ..volume.intensity import cast_like, normalisation_for
 from ..volume.padding import ct_padding_mask
-from .options import PRESETS, EnhanceOptions, parse_options
+from .options import EnhanceOptions, parse_options
 from .provenance import provenance
 from .suitability import check_suitable
 
 if TYPE_CHECKING:
-    from ..inference import Samples
+    from ..inference import Samples, SamplingSettings
     from ..models import Model
 
 # Below this, in normalised units, a scan has no noise that a model could have been trained on.
@@ -68,7 +68,7 @@ def enhance(
 
     Raises UsageError, InputError, ModelError, DeviceError, Refused, Cancelled.
     """
-    from ..inference import SamplingSettings, parse_memory, sample_volume, threads
+    from ..inference import parse_memory, sample_volume, threads
     from ..models import best_model, load_model
 
     asked = parse_options(EnhanceOptions, **options)
@@ -88,15 +88,7 @@ def enhance(
     warnings = check_suitable(volume, modality, noise, sigma, model.card, force=asked.force)
     check_same_grid(volume, reference, mask)
 
-    settings = SamplingSettings(
-        steps=setting(asked, "steps"),
-        samples=setting(asked, "samples"),
-        texture=setting(asked, "texture"),
-        sampler=asked.sampler,
-        eta=asked.eta,
-        guidance=asked.guidance,
-        seed=asked.seed,
-    )
+    settings = sampling_settings(asked)
     before, reference, mask = parts(volume, reference, mask, region)
     if sigma < LEAST_SIGMA:
         warnings = (*warnings, "no noise was found; the scan is returned as it is")
@@ -108,7 +100,7 @@ def enhance(
             samples = sample_volume(
                 model.denoiser,
                 normalisation.apply(volume.voxels),
-                sigma,
+                sigma if noise.map is None else noise.sigma_map(volume.shape) / np.float32(normalisation.scale),
                 model.process,
                 settings,
                 device=asked.device,
@@ -152,10 +144,21 @@ def parts(
     )
 
 
-def setting(asked: EnhanceOptions, name: str) -> Any:
-    """The option if it was given, else what the preset stands for. One step is the mean: it has no texture."""
-    given = getattr(asked, name)
-    return PRESETS[asked.preset][name] if given is None else given
+def sampling_settings(asked: EnhanceOptions) -> SamplingSettings:
+    """The preset's settings with what was given besides. Texture takes a sample, and a sample takes several steps."""
+    from ..inference import PRESETS
+
+    given = {name: getattr(asked, name) for name in ("steps", "samples", "texture") if getattr(asked, name) is not None}
+    if asked.texture and asked.steps is None and asked.preset == "quick":
+        given["steps"] = PRESETS["natural"].steps
+    return replace(
+        PRESETS[asked.preset],
+        **given,
+        sampler=asked.sampler,
+        eta=asked.eta,
+        guidance=asked.guidance,
+        seed=asked.seed,
+    )
 
 
 def refuse_kind(volume: Volume, modality: str) -> None:

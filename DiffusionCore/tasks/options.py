@@ -47,7 +47,7 @@ class MachineOptions(Options):
 class EnhanceOptions(MachineOptions):
     """How to enhance a scan.
 
-    A preset stands for `steps`, `samples` and `texture`; each of these given as well wins over the preset.
+    A preset (`inference.PRESETS`) stands for `steps`, `samples` and `texture`; each of these given as well wins over it.
     """
 
     model: Annotated[str | None, Field(description="name or folder; default: the one for the modality")] = None
@@ -72,13 +72,6 @@ class EnhanceOptions(MachineOptions):
     guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
     seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
     force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
-
-
-PRESETS: dict[str, dict[str, float | int]] = {
-    "quick": {"steps": 1, "samples": 1, "texture": 0.0},
-    "natural": {"steps": 8, "samples": 1, "texture": 1.0},
-    "careful": {"steps": 4, "samples": 8, "texture": 0.0},
-}
 
 
 def parse_options(model: type[Options], **given: object) -> Options:
