@@ -47,7 +47,7 @@ class MachineOptions(Options):
 class EnhanceOptions(MachineOptions):
     """How to enhance a scan.
 
-    A preset (`inference.PRESETS`) stands for `steps`, `samples` and `texture`; each of these given as well wins over it.
+    A preset (`inference.PRESETS`) stands for `steps`, `samples` and `texture`; each of these given too wins over it.
     """
 
     model: Annotated[str | None, Field(description="name or folder; default: the one for the modality")] = None
