@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 
+from .volume import Volume
+
 _MR_NAMES = {
     *("t1", "t2", "pd", "flair", "mr", "mri", "mprage", "mp2rage", "t1w", "t2w", "pdw", "t2star", "t2starw", "t2s"),
     *("bold", "dwi", "swi", "tof", "angio", "inplanet1", "inplanet2", "unit1"),
@@ -45,6 +47,11 @@ def guess_modality(voxels: np.ndarray, hints: str = "") -> tuple[str, str]:
     if low >= -0.1 * high:
         return "MR", f"{values} are no HU; MR is assumed (a CT that was rescaled would look the same)"
     return "OTHER", f"{values} are neither HU nor the magnitudes of MR"
+
+
+def stated_modality(volume: Volume) -> str | None:
+    """The modality to write into a file; None where it is only OTHER because nobody knew, so that a reader guesses."""
+    return None if volume.modality == "OTHER" and "kind" not in volume.meta else volume.modality
 
 
 def named_kind(hints: str) -> str | None:

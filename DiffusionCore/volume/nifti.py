@@ -16,6 +16,7 @@ from ..errors import InputError, OutputError
 from .formats import NIFTI
 from .geometry import SHEAR_TOLERANCE, shear
 from .header import Header, choose_frame, make_header
+from .modality import stated_modality
 from .streams import check_promise, gzip_to_write, is_gzip, open_to_read, read_voxels, write_voxels
 from .volume import Volume
 from .voxel_checks import check_finite, check_room
@@ -123,7 +124,8 @@ def write_nifti(volume: Volume, path: Path, compressed: bool) -> None:
         header.set_qform(volume.ijk_to_ras, code=1)
     if volume.modality == "LABEL":
         header.set_intent("label")
-    header["descrip"] = f"{_WRITTEN_AS}{volume.modality}".encode()
+    stated = stated_modality(volume)
+    header["descrip"] = f"{_WRITTEN_AS}{stated}" if stated else "DiffusionCore"
     header["vox_offset"] = int(header["sizeof_hdr"]) + 4
     with path.open("wb") as file:
         if compressed:

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import InputError
 from .formats import NRRD
 from .header import Header, choose_frame, make_header
+from .modality import stated_modality
 from .streams import check_promise, gzip_part, gzip_to_write, open_to_read, read_voxels, write_voxels
 from .volume import Volume
 from .voxel_checks import check_finite, check_room
@@ -107,8 +108,9 @@ def write_nrrd(volume: Volume, path: Path) -> None:
         f"endian: {sys.byteorder}",
         "encoding: gzip",
         "space origin: " + _vector(matrix[:3, 3]),
-        f"{_MODALITY_KEY}:={volume.modality}",
     ]
+    if stated := stated_modality(volume):
+        lines.append(f"{_MODALITY_KEY}:={stated}")
     with path.open("wb") as file:
         file.write(("\n".join(lines) + "\n\n").encode("ascii"))
         with gzip_to_write(file) as stream:

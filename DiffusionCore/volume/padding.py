@@ -21,19 +21,35 @@ def ct_padding_mask(voxels: np.ndarray) -> np.ndarray:
     if measured.size == 0 or (lowest := measured.min()) > _AIR:
         return mask
     same = voxels == lowest
-    for k in np.flatnonzero(np.count_nonzero(same, axis=(1, 2)) >= 9):
-        mask[k] |= _solid_at_the_edge(same[k])
+    solid = _opened(same)
+    for k in np.flatnonzero(solid.any(axis=(1, 2))):
+        mask[k] |= _at_the_edge(solid[k], same[k])
     return mask
 
 
-def _solid_at_the_edge(same: np.ndarray) -> np.ndarray:
-    """The parts of a slice (J, I) that are unions of 3×3 squares, connected to the slice's edge, with their rim."""
+def _at_the_edge(solid: np.ndarray, same: np.ndarray) -> np.ndarray:
+    """The parts of a slice (J, I) of `solid` connected to the slice's edge, with their rim in `same`."""
     from scipy import ndimage
 
-    extended = np.pad(same, 1, mode="edge")  # a strip along the edge, two voxels deep, is solid too
-    solid = ndimage.binary_opening(extended, np.ones((3, 3), bool))
     labels, _ = ndimage.label(solid)
     edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     outer = np.isin(labels, np.unique(edge[edge > 0]))
-    # A circle's rim is finer than squares.
-    return ndimage.binary_dilation(outer, iterations=2, mask=extended)[1:-1, 1:-1] if outer.any() else outer[1:-1, 1:-1]
+    for _ in range(2):  # a circle's rim is finer than squares
+        outer[1:] |= outer[:-1] & same[1:]
+        outer[:-1] |= outer[1:] & same[:-1]
+        outer[:, 1:] |= outer[:, :-1] & same[:, 1:]
+        outer[:, :-1] |= outer[:, 1:] & same[:, :-1]
+    return outer
+
+
+def _opened(same: np.ndarray) -> np.ndarray:
+    """Per slice, the union of all 3×3 squares in `same`; beyond the edge its outermost voxels are repeated.
+
+    By shifting arrays, which is several times faster than scipy's morphology.
+    """
+    centres = np.pad(same, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    centres = centres[:, :-2] & centres[:, 1:-1] & centres[:, 2:]
+    centres = centres[..., :-2] & centres[..., 1:-1] & centres[..., 2:]
+    squares = np.pad(centres, ((0, 0), (1, 1), (1, 1)))
+    squares = squares[:, :-2] | squares[:, 1:-1] | squares[:, 2:]
+    return squares[..., :-2] | squares[..., 1:-1] | squares[..., 2:]

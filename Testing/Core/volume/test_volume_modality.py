@@ -139,6 +139,13 @@ def test_constant_image_is_told_as_such() -> None:
     assert guess_modality(np.full(SHAPE, 3, np.int16)) == ("OTHER", "every voxel is 3")
 
 
-def test_reason_comes_with_the_volume(tmp_path: Path) -> None:
-    path = write_volume(Volume(mr(), np.eye(4)), tmp_path / "a.nii.gz")  # written as OTHER: nobody knew
-    assert "modality_reason" in read_volume(path).meta
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha"])
+def test_what_nobody_knew_when_it_was_written_is_guessed_again(tmp_path: Path, suffix: str) -> None:
+    volume = read_volume(write_volume(Volume(mr(), np.eye(4)), tmp_path / f"a{suffix}"))
+    assert (volume.modality, "assumed" in volume.meta["modality_reason"]) == ("MR", True)
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
+def test_what_was_known_to_be_another_stays_so(tmp_path: Path, suffix: str) -> None:
+    pet = Volume(mr(), np.eye(4), "OTHER", {"kind": "PET"})
+    assert read_volume(write_volume(pet, tmp_path / f"a{suffix}")).modality == "OTHER"
