@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import warnings
 from importlib import import_module
 
 from . import __version__
-from .errors import Cancelled, DiffusionCoreError, UsageError
+from .errors import Cancelled, DeviceError, DiffusionCoreError, UsageError
+
+UNEXPECTED = 70
 
 COMMANDS = {
     "enhance": "remove noise from one scan, or from many",
@@ -15,7 +19,6 @@ COMMANDS = {
     "train": "train a model from a configuration file",
     "benchmark": "compare with other methods, make the tables and figures",
     "models": "list, show, add and verify models",
-    "demo": "the whole story in a minute, on a scan whose truth is known",
     "info": "what a scan is, and what would be done to it",
 }
 
@@ -27,6 +30,9 @@ usage: diffusioncore COMMAND ...
 {chr(10).join(f"  {name:<12}{what}" for name, what in COMMANDS.items())}
 
   diffusioncore COMMAND --help   says more, with an example
+  diffusioncore --version        says which version this is
+
+example:
   diffusioncore enhance head.nii.gz head_enhanced.nii.gz
 """
 
@@ -43,34 +49,54 @@ def main(argv: list[str] | None = None) -> int:
     name, rest = arguments[0], arguments[1:]
     verbose = "--verbose" in rest
     try:
-        if name not in COMMANDS:
-            raise UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
-        return import_module(f".commands.{name}", __package__).main(rest)
+        with warnings.catch_warnings():
+            if not verbose:  # libraries' advice to programmers, which may quote what is in a scan
+                warnings.simplefilter("ignore")
+            code = run(name, rest)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return complain(Cancelled("cancelled; nothing was written"), verbose)
     except BrokenPipeError:
-        sys.stderr.close()
+        # whoever read our output has stopped, as `head` does; what is still buffered must not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except DiffusionCoreError as error:
         return complain(error, verbose)
+    except MemoryError:
+        return complain(DeviceError("main memory ran out; free some, or take a part of the scan (--roi)"), verbose)
     except Exception as error:
         from .commands.crash import write_crash_log
 
         where = write_crash_log(error, name)
         print(f"diffusioncore: unexpected error ({type(error).__name__}); details are in {where}", file=sys.stderr)
-        if verbose:
-            raise
-        return 70
+        show_trace(error, verbose)
+        return UNEXPECTED
+
+
+def run(name: str, arguments: list[str]) -> int:
+    """The command's own `main`; argparse's exit after --help becomes its code."""
+    if name not in COMMANDS:
+        raise UsageError(f"there is no command {name!r}; there are {', '.join(COMMANDS)}")
+    try:
+        return import_module(f".commands.{name}", __package__).main(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
 
 
 def complain(error: DiffusionCoreError, verbose: bool) -> int:
-    """Print the error's sentence; its exit code."""
-    print(f"diffusioncore: {error}", file=sys.stderr)
+    """Print the error's sentence on one line; its exit code."""
+    print(f"diffusioncore: {' '.join(str(error).split())}", file=sys.stderr)
+    show_trace(error, verbose)
+    return error.exit_code
+
+
+def show_trace(error: Exception, verbose: bool) -> None:
+    """Where it happened, for those who asked."""
     if verbose:
         import traceback
 
         traceback.print_exception(error)
-    return error.exit_code
 
 
 if __name__ == "__main__":

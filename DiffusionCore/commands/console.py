@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..progress import Progress, ProgressEvent, json_lines
+from ..progress import Progress, ProgressEvent, Sink, json_lines
+
+GRACE = 0.6  # seconds that a job has after Ctrl-C to stop by itself at its next report
 
 
 @contextmanager
 def console_progress(quiet: bool = False, as_json: bool = False) -> Iterator[Progress]:
-    """A `Progress` for the life of a command. The first Ctrl-C asks the job to stop at its next report, so that it can
-    tidy up; the second one interrupts at once.
+    """A `Progress` for the life of a command, and its answer to Ctrl-C.
+
+    The first Ctrl-C asks the job to stop at its next report, so that it can tidy up. A job that has not stopped `GRACE`
+    seconds later, and one that is interrupted again, gets a KeyboardInterrupt where it stands.
     """
-    stop = threading.Event()
+    stop, ended = threading.Event(), threading.Event()
     in_main = threading.current_thread() is threading.main_thread()
 
     def interrupt(number: int, frame: object) -> None:
@@ -24,43 +29,58 @@ def console_progress(quiet: bool = False, as_json: bool = False) -> Iterator[Pro
             raise KeyboardInterrupt
         stop.set()
 
+    def insist() -> None:
+        stop.wait()
+        if not ended.wait(GRACE):
+            _thread.interrupt_main()
+
     previous = signal.signal(signal.SIGINT, interrupt) if in_main else None
+    if in_main:
+        threading.Thread(target=insist, daemon=True).start()
     try:
-        if as_json:
-            yield Progress(json_lines(sys.stderr), stop.is_set)
-        elif quiet:
-            yield Progress(None, stop.is_set)
-        elif sys.stderr.isatty():
-            with bar(stop) as progress:
-                yield progress
-        else:
-            yield Progress(plain, stop.is_set)
+        with shown(quiet, as_json) as sink:
+            yield Progress(sink, stop.is_set)
     finally:
+        ended.set()
         if in_main:
             signal.signal(signal.SIGINT, previous)
 
 
-def plain(event: ProgressEvent) -> None:
+@contextmanager
+def shown(quiet: bool, as_json: bool) -> Iterator[Sink | None]:
+    """Where events go: nowhere, to stderr as JSON lines, to a bar on a terminal, or to a log as messages alone."""
+    if quiet:
+        yield None
+    elif as_json:
+        yield json_lines(sys.stderr)
+    elif sys.stderr.isatty():
+        with bar() as sink:
+            yield sink
+    else:
+        yield messages
+
+
+def messages(event: ProgressEvent) -> None:
     """Only what a person must read: a log file is no place for a bar."""
     if event.message:
         print(event.message, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def bar(stop: threading.Event) -> Iterator[Progress]:
+def bar() -> Iterator[Sink]:
     """A rich progress bar on stderr: stage, percent, time left."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task("", total=1.0)
 
         def sink(event: ProgressEvent) -> None:
             if event.message:
-                shown.console.print(event.message)
+                shown.console.print(event.message, markup=False, highlight=False)
             if event.fraction == event.fraction:
                 shown.update(task, description=event.stage, completed=event.fraction)
 
-        yield Progress(sink, stop.is_set)
+        yield sink

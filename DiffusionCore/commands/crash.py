@@ -11,8 +11,10 @@ from pathlib import Path
 from .. import __version__
 
 
-def write_crash_log(error: Exception, command: str) -> Path:
-    """Write the traceback (code places only, no values) to a new file in the temporary folder; returns its path."""
+def write_crash_log(error: Exception, command: str) -> str:
+    """Write the traceback (code places only, no values) to a new file in the temporary folder; returns its path, or
+    what to do instead where even that cannot be written.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     lines = [
         f"diffusioncore {__version__} {command}",
@@ -20,8 +22,11 @@ def write_crash_log(error: Exception, command: str) -> Path:
         type(error).__name__,
         *(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames),
     ]
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="diffusioncore-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        file.write("\n".join(lines) + "\n")
-    return Path(file.name)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="diffusioncore-", suffix=".log", delete=False, encoding="utf-8"
+        ) as file:
+            file.write("\n".join(lines) + "\n")
+    except OSError:
+        return "no log, as none could be written; --verbose shows them"
+    return file.name
