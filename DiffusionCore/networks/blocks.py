@@ -8,12 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-
-def convolution(spatial_dims: int, in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1) -> nn.Module:
-    """A convolution that keeps the size at stride 1 (zero padding) and divides it by `stride` otherwise."""
-    layer = nn.Conv3d if spatial_dims == 3 else nn.Conv2d
-    padding = kernel // 2 if stride == 1 else 0
-    return layer(in_channels, out_channels, kernel, stride=stride, padding=padding)
+from .convolution import convolution
 
 
 def sinusoidal_embedding(position: torch.Tensor, width: int, longest_period: float = 10_000.0) -> torch.Tensor:
@@ -74,14 +69,16 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(self.film.bias)
 
     def forward(self, x: torch.Tensor, embedding: torch.Tensor | None) -> torch.Tensor:
-        h = self.norm1(self.conv1(x))
-        if self.film is not None:
-            scale, shift = self.film(embedding).reshape(x.shape[0], 2, -1, *[1] * (x.ndim - 2)).unbind(1)
+        film = None if self.film is None else self.film(embedding).chunk(2, dim=1)
+        if not self.final_activation:
+            # Without gradients the answer is added into x itself: nobody needs the block's input any more.
+            return self.conv2(self.conv1(x, film, silu=True), add=self.skip(x))
+        h = self.conv1(x)
+        h = self.norm1(h)
+        if film is not None:
+            scale, shift = (part.reshape(*part.shape, *[1] * (x.ndim - 2)) for part in film)
             h = torch.addcmul(shift, h, 1 + scale)
-        h = self.norm2(self.conv2(F.silu(h, inplace=True)))
-        if self.final_activation:
-            h = F.silu(h)
-        return h + self.skip(x)
+        return F.silu(self.norm2(self.conv2(F.silu(h, inplace=True)))) + self.skip(x)
 
 
 class SelfAttention(nn.Module):

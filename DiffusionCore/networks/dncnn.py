@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .blocks import convolution
+from .convolution import convolution
 
 
 class DnCNN(nn.Module):

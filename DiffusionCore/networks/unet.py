@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..errors import UsageError
-from .blocks import Embedding, ResidualBlock, SelfAttention, Upsample, convolution, normalisation
+from .blocks import Embedding, ResidualBlock, SelfAttention, Upsample, normalisation
+from .convolution import convolution
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,6 @@ class UNet(nn.Module):
         for up, level in zip(reversed(self.up), reversed(self.decoder), strict=True):
             skip = skips.pop()
             x = up(x)
-            x = torch.cat([x, skip], dim=1) if self.config.skip == "concatenate" else x + skip
+            x = torch.cat([x, skip], dim=1) if self.config.skip == "concatenate" else x.add_(skip)
             x = level(x, embedding)
-        return self.tail(F.silu(self.tail_norm(x)))
+        return self.tail(F.silu(self.tail_norm(x), inplace=not torch.is_grad_enabled()))

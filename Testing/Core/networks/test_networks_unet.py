@@ -122,3 +122,24 @@ def test_an_unknown_preset_or_field_is_refused():
         unet_config("fastest")
     with pytest.raises(UsageError, match="no such setting"):
         unet_config("fast", colour="red")
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-4), (torch.bfloat16, 0.05)])
+def test_fused_convolutions_answer_as_the_written_out_ones(dims, dtype, tolerance):
+    network = randomised(UNet(UNetConfig(spatial_dims=dims, in_channels=2, channels=(8, 16)))).to(dtype)
+    x = torch.randn(1, 2, *[16] * dims, generator=torch.Generator().manual_seed(3)).to(dtype)
+    scalars = (torch.tensor([3.0]), torch.tensor([5.0]))
+    written_out = network(x, *scalars).detach().float()
+    with torch.no_grad():
+        fused = network(x, *scalars).float()
+    assert float((fused - written_out).abs().max()) <= tolerance * float(written_out.abs().max())
+
+
+def test_a_pass_leaves_its_input_as_it_was():
+    network = randomised(UNet(UNetConfig(in_channels=8, channels=(8, 16))))
+    x = torch.randn(1, 8, 8, 8, 8)
+    before = x.clone()
+    with torch.no_grad():
+        network(x, torch.tensor([3.0]), torch.tensor([5.0]))
+    assert torch.equal(x, before)
