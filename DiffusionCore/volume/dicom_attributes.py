@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from copy import copy
 
 from pydicom.dataset import Dataset
-from pydicom.tag import BaseTag, Tag
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -91,13 +90,12 @@ _READING = _names(
     "ModalityLUTSequence BurnedInAnnotation Units DetectorInformationSequence SharedFunctionalGroupsSequence "
     "PerFrameFunctionalGroupsSequence ContributingEquipmentSequence "
 )
-_OVERLAY_BIT_POSITIONS = [Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2)]
 
 
-def header_tags() -> list[str | BaseTag]:
+def header_tags() -> list[str]:
     """Every attribute that is read from a file's header."""
     keywords = {*PATIENT, *STUDY, *FRAME_OF_REFERENCE, *SERIES, *LOSSY, *WINDOW, *EQUIPMENT, *GEOMETRY, *_READING}
-    return [*sorted(keywords.union(*ACQUISITION.values())), *_OVERLAY_BIT_POSITIONS]
+    return sorted(keywords.union(*ACQUISITION.values()))
 
 
 def copy_attributes(source: Dataset, target: Dataset, keywords: Iterable[str]) -> None:
@@ -117,8 +115,3 @@ def duplicate(source: Dataset) -> Dataset:
     for element in source:
         image[element.tag] = copy(element)
     return image
-
-
-def overlay_bits(header: Dataset) -> bool:
-    """Whether overlays hide in the unused high bits of the stored values (retired, PS3.3 C.9.2 of 2004)."""
-    return any(tag in header and int(header[tag].value or 0) > 0 for tag in _OVERLAY_BIT_POSITIONS)

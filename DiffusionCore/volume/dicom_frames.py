@@ -208,5 +208,9 @@ def _check_pixels(header: Dataset, name: str) -> None:
         raise InputError(f"{name}: a colour image ({kind}); only images of one value per pixel can be worked on")
     if header.get("BitsAllocated") == 1 or header.get("Modality") in ("SEG", "RTDOSE"):
         raise InputError(f"{name}: {header.get('Modality', 'a mask')}, not a scan of a patient")
+    if int(header.get("HighBit") or 0) > int(header.get("BitsStored") or 64) - 1:
+        raise InputError(
+            f"{name}: values begin above the lowest bit (HighBit {header.HighBit}), which is not supported"
+        )
     if "ModalityLUTSequence" in header:
         raise InputError(f"{name}: stored values are mapped by a table (ModalityLUTSequence), which is not supported")

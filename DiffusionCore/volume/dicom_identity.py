@@ -75,8 +75,9 @@ def new_identity(image: Dataset, origin: str, synthetic: bool) -> None:
         setattr(image, keyword, "")
     image.SpecificCharacterSet = "ISO_IR 192"
     number = origin[:12].upper()
-    image.PatientName = "SYNTHETIC" if synthetic else "ANONYMOUS"
+    image.PatientName = "SYNTHETIC^PATIENT" if synthetic else "ANONYMOUS^PATIENT"
     image.PatientID = f"{'SYNTH' if synthetic else 'ANON'}-{number}"
+    image.StudyID = number
     image.PatientIdentityRemoved = "YES"
     image.DeidentificationMethod = (
         "Synthetic image: shows no person" if synthetic else "The source file held no patient identity"

@@ -21,7 +21,6 @@ from pydicom.uid import (
 )
 
 from ..errors import InputError
-from .dicom_attributes import overlay_bits
 from .dicom_frames import Frame
 from .dicom_scan import frame_count
 
@@ -85,7 +84,11 @@ def read_voxels(frames: Sequence[Frame]) -> np.ndarray:
             if voxels.dtype.kind == "f":
                 voxels[k] = stored * slope + intercept
             else:
-                voxels[k] = stored.astype(np.int64) * int(slope) + int(intercept)
+                values = np.multiply(stored, int(slope), dtype=np.int64) + int(intercept)
+                # Compressed data may hold more bits than the header promises.
+                wider = np.promote_types(voxels.dtype, _smallest_integer(values.min(), values.max()))
+                voxels = voxels.astype(wider, copy=False)
+                voxels[k] = values
     if voxels.dtype.kind == "i":
         voxels = voxels.astype(_smallest_integer(float(voxels.min()), float(voxels.max())), copy=False)
     return voxels
@@ -106,7 +109,7 @@ def _stored(path: Path, indices: Sequence[int]) -> Iterator[np.ndarray]:
         syntax = image.file_meta.get("TransferSyntaxUID") or _native_syntax(image)
         image.file_meta.TransferSyntaxUID = UID(syntax)
         for n in indices:
-            yield _significant(_plane(image, n, path.name), image)
+            yield _plane(image, n, path.name)
     except (InputError, MemoryError):
         raise
     except Exception as error:  # whatever damaged pixel data makes the decoders stumble over
@@ -158,15 +161,6 @@ def _native_syntax(image: Dataset) -> UID:
     if not little:
         return ExplicitVRBigEndian
     return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-
-
-def _significant(stored: np.ndarray, image: Dataset) -> np.ndarray:
-    """`stored` without overlays in its high bits, sign kept; unchanged for images that have none."""
-    if stored.dtype.kind == "f" or not overlay_bits(image):
-        return stored
-    bits, high, signed = int(image.BitsStored), int(image.HighBit), stored.dtype.kind == "i"
-    values = (stored.astype(np.int64) >> (high + 1 - bits)) & ((1 << bits) - 1)
-    return np.where(values >> (bits - 1), values - (1 << bits), values) if signed else values
 
 
 def _smallest_integer(low: float, high: float) -> np.dtype:

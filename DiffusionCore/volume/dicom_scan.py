@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import FileDataset
-from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from ..errors import InputError
 
 # Objects with rows and columns that are not scans: they never make a folder ambiguous.
 _NOT_SCANS = ("RTDOSE", "SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "ECG")
-_SUMMARY_TAGS: list[str | BaseTag] = [
+_SUMMARY_TAGS = [
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription"),
     *("Modality", "ImageType", "Rows", "Columns", "NumberOfFrames"),
 ]
@@ -59,7 +58,7 @@ def quiet_pydicom() -> Iterator[None]:
         logger.disabled = before
 
 
-def read_header(path: Path, tags: Sequence[str | BaseTag]) -> FileDataset | None:
+def read_header(path: Path, tags: Sequence[str]) -> FileDataset | None:
     """The attributes `tags` of a DICOM file, without its pixels; None if the file is not DICOM.
 
     Files without the 128-byte preamble (older archives) are accepted if they begin with a DICOM element and name a

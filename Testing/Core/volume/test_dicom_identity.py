@@ -122,7 +122,7 @@ def test_without_a_dicom_source_the_patient_is_new_and_marked(dicom, tmp_path):
     volume = Volume(dicom.phantom(), dicom.ras(dicom.lps_matrix()), "MR")
     write_dicom_series(volume, tmp_path / "out", derivation=RECORD)
     image = first(tmp_path / "out")
-    assert str(image.PatientName) == "ANONYMOUS"
+    assert str(image.PatientName) == "ANONYMOUS^PATIENT"
     assert image.PatientID.startswith("ANON-") and len(image.PatientID) == 17
     assert image.PatientIdentityRemoved == "YES" and image.DeidentificationMethod
     assert image.PatientBirthDate == "" and "SourceImageSequence" not in image
@@ -145,7 +145,7 @@ def test_a_synthetic_volume_never_inherits_an_identity(source, tmp_path):
     write_dicom_series(source, tmp_path / "out", derivation=record, synthetic=True)
     image, header = first(tmp_path / "out"), source.meta["dicom"].header
     assert image.SyntheticData == "YES"
-    assert str(image.PatientName) == "SYNTHETIC"
+    assert str(image.PatientName) == "SYNTHETIC^PATIENT"
     text = (tmp_path / "out" / "00001.dcm").read_bytes()
     for secret in (
         "Müller",

@@ -94,3 +94,12 @@ def test_a_table_of_values_is_refused(dicom, tmp_path):
     dicom.series(tmp_path, dicom.phantom(), dicom.lps_matrix(), change=change)
     with pytest.raises(InputError, match="mapped by a table"):
         read_dicom(tmp_path)
+
+
+def test_values_above_the_lowest_bit_are_refused(dicom, tmp_path):
+    def change(image, k):
+        image.BitsStored, image.HighBit = 12, 15
+
+    dicom.series(tmp_path, dicom.phantom(), dicom.lps_matrix(), change=change)
+    with pytest.raises(InputError, match="HighBit 15"):
+        read_dicom(tmp_path)
