@@ -151,6 +151,8 @@ class DiffusionConfig(Section):
     loss         `l2` (needed for a one-step conditional mean), `l1`, `huber`
     share_at_T   share of the examples at t = T, where the network sees zeros: the one-step result
     warp         the others: t = T u^warp with u uniform; 1: uniform, below 1: more of the noisy end
+    drop         share of the examples whose condition y is replaced by 0.5 (nothing, to the network), so that
+                 classifier-free guidance has an unconditional answer (image state)
     """
 
     schedule: str = "cosine_zero_snr"
@@ -161,6 +163,7 @@ class DiffusionConfig(Section):
     loss: Literal["l1", "l2", "huber"] = "l2"
     share_at_T: float = Field(0.5, ge=0, le=1)
     warp: float = Field(1.0, gt=0)
+    drop: float = Field(0.0, ge=0, lt=1)
 
 
 class OptimiserConfig(Section):
@@ -280,6 +283,8 @@ class TrainingConfig(Section):
     def _check(self) -> TrainingConfig:
         if self.diffusion.state == "residual" and self.degradation.target == "none":
             raise ValueError("state 'residual' needs a degradation; an unconditional model has state 'image'")
+        if self.diffusion.drop > 0 and (self.diffusion.state == "residual" or self.degradation.target == "none"):
+            raise ValueError("diffusion.drop is for a conditional model of state 'image'")
         if self.validation.size is not None and len(self.validation.size) != len(self.data.patch):
             raise ValueError("validation.size has as many numbers as data.patch")
         return self

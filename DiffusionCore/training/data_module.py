@@ -16,14 +16,14 @@ from .validation import validation_items
 class TrainingData(pl.LightningDataModule):
     """Reads the scans when made; `first_step` is the step that the stream of examples begins at."""
 
-    def __init__(self, config: TrainingConfig, first_step: int) -> None:
+    def __init__(self, config: TrainingConfig, first_step: int, quiet: bool = True) -> None:
         super().__init__()
         self.first_step = first_step
-        self.source = make_source(config, read_scans(config.data, "train"))
+        self.source = make_source(config, read_scans(config.data, "train"), quiet)
         validating = read_scans(config.data, "val")
         self.crops: list[dict[str, Any]] = []
         if validating:
-            self.crops = validation_items(config, make_source(config, validating))
+            self.crops = validation_items(config, make_source(config, validating, quiet))
 
     @property
     def validates(self) -> bool:

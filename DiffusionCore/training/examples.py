@@ -18,6 +18,7 @@ from .readers import Scan
 from .sampling import place_patch, region, scan_weights
 
 Batch = dict[str, torch.Tensor]
+NO_CONDITION = 0.5  # the middle of the normalised range: 0 to the network
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class ExampleSource:
             else:
                 made["x"] = self._target(rng)
                 noisy = self.corrupt(made["x"], sigma, rng)
-            made["y"] = noisy.y
+            made["y"] = noisy.y if rng.random() >= self.config.diffusion.drop else np.full_like(noisy.y, NO_CONDITION)
             told = misjudgement(degradation, rng) * noisy.sigma
             made["sigma"] = np.broadcast_to(told, noisy.y.shape)
         made["epsilon"] = rng.standard_normal(made["x"].shape, dtype=np.float32)

@@ -42,7 +42,7 @@ def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool =
     denoiser, process = make_denoiser(config)
     if config.init is not None:
         start_from(config.init, denoiser)
-    data = TrainingData(config, 0 if checkpoint is None else step_of(checkpoint))
+    data = TrainingData(config, 0 if checkpoint is None else step_of(checkpoint), quiet)
     prepare_folder(config)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
