@@ -138,7 +138,9 @@ def _exact(
         smallest = "×".join(str(cores[-1]) for cores in options)
         raise DeviceError(_too_little(device, peak.min(), memory, f"{smallest} tiles"))
     fits = np.ones_like(work, bool) if asked is not None else peak <= memory
-    order = np.lexsort((count.ravel(), np.where(fits, work, np.inf).ravel()))
+    # least work, then fewest pieces, then whole rows and planes, which lie together in memory
+    _, along_j, along_i = (index.ravel() for index in np.indices(work.shape))
+    order = np.lexsort((along_j, along_i, count.ravel(), np.where(fits, work, np.inf).ravel()))
     best = np.unravel_index(order[0], work.shape)
     cut_axes = sum(int(pieces[axis][index] > 1) for axis, index in enumerate(best))
     return Plan(

@@ -42,10 +42,9 @@ def choose_places(
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error of torch, of the device's driver or of Python says that memory ran out."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
     words = ("out of memory", "not enough memory", "can't allocate memory", "failed to allocate", "alloc_failed")
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    said = isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
+    return said or isinstance(error, MemoryError)
 
 
 class Runner:
@@ -100,17 +99,22 @@ class Runner:
         )
 
     def _move(self) -> None:
-        """To the next place where the scan fits at all."""
+        """To the next place where the network and the scan fit at all."""
         while True:
             self.place = self.left.pop(0)
             try:
                 self.plan = self._plan_beside_arrays()
-                break
+                self.placed = place_denoiser(self.original, self.place.device, self.place.dtype)
+                return
             except DeviceError as error:
-                if not self.left:
+                problem = str(error)
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
                     raise
-                self._say(f"{error}; going on with {self.left[0].device}")
-        self.placed = place_denoiser(self.original, self.place.device, self.place.dtype)
+                problem = f"{self.place.device} has too little memory for the network"
+            if not self.left:
+                raise DeviceError(problem)
+            self._say(f"{problem}; going on with {self.left[0].device}")
 
     def _plan_beside_arrays(self) -> Plan:
         """With the arrays on the device if the whole scan fits there beside them, else with them in main memory."""
@@ -129,13 +133,11 @@ class Runner:
         if self.place.device.type == "cuda":
             torch.cuda.empty_cache()
         before = self.plan
-        try:
-            self.plan = self._plan(before.bytes // 2, None)
-        except DeviceError:
-            pass
-        else:
-            self._say(f"{self.place.device} ran out of memory; going on with {self.plan.in_words()}")
-            return
+        for memory in (before.bytes * 2 // 3, before.bytes - 1):
+            with contextlib.suppress(DeviceError):
+                self.plan = self._plan(memory, None)
+                self._say(f"{self.place.device} ran out of memory; going on with {self.plan.in_words()}")
+                return
         size = "×".join(map(str, before.core))
         if not self.left:
             advice = "give the scan in parts" if self.place.device.type == "cpu" else "try --device cpu"

@@ -11,7 +11,7 @@ from DiffusionCore.diffusion import Process, make_process
 
 
 class TinyUNet(nn.Module):
-    """Two levels, no norm: 3-convolution, 2-convolution of stride 2, 3-convolution, nearest neighbour, skip, 3-convolution.
+    """No norm: 3-convolution, 2-convolution of stride 2, 3-convolution, nearest neighbour, skip, 3-convolution.
 
     A voxel reaches 1 (head) + 1 (the pair it is merged with) + 2 (3-convolution below) + 1 (tail) = 5 voxels.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -37,7 +39,7 @@ def test_one_voxel_thick_patches_have_weight_one():
 @pytest.mark.parametrize("length", [64, 65, 96, 100, 127, 128, 200])
 def test_patches_begin_at_the_first_voxel_end_at_the_last_and_are_spread_evenly(length):
     firsts = starts(length, 64)
-    gaps = [b - a for a, b in zip(firsts, firsts[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(firsts)]
     assert firsts[0] == 0
     assert firsts[-1] + 64 == length
     assert all(0 < gap <= 32 for gap in gaps)
