@@ -77,6 +77,17 @@ class DerivationRecord:
         return plain_text("; ".join(parts), 1024)
 
 
+def record_of(meta: Mapping[str, Any]) -> DerivationRecord:
+    """What a volume's `meta` says was done to it: the record, or the sentence of an enhancement, in `derivation`."""
+    made = meta.get("derivation")
+    if isinstance(made, DerivationRecord):
+        return made
+    if not made:
+        return DerivationRecord()
+    weights = str(meta.get("model_sha256") or "")
+    return DerivationRecord("enhance", str(made), weights_sha256=weights, suffix="enhanced")
+
+
 def describe_derivation(image: Dataset, record: DerivationRecord, synthetic: bool, when: datetime | None) -> None:
     """Put into `image` what was done and by what (PS3.3 C.7.6.1, C.7.5.1, C.12.1.1.5)."""
     image.DerivationDescription = record.sentence()

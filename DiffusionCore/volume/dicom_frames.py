@@ -108,6 +108,9 @@ def read_frames(paths: Sequence[Path]) -> list[Frame]:
 
 
 def _frames_of(header: Dataset, path: Path) -> list[Frame]:
+    # Even an empty compressed frame takes 8 bytes: a header that promises more would only fill the memory.
+    if frame_count(header) * 8 > path.stat().st_size:
+        raise InputError(f"{path.name}: damaged multi-frame image; too small for its {frame_count(header)} frames")
     if "PerFrameFunctionalGroupsSequence" in header or "SharedFunctionalGroupsSequence" in header:
         return [_frame(path, n, True, plane) for n, plane in enumerate(_enhanced_planes(header, path.name))]
     if frame_count(header) > 1:

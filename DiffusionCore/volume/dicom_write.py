@@ -16,7 +16,14 @@ from pydicom.valuerep import format_number_as_ds
 from ..errors import OutputError, UsageError
 from .atomic import atomic_folder
 from .dicom_attributes import ACQUISITION, LOSSY, SERIES, WINDOW, copy_attributes, duplicate
-from .dicom_derivation import DerivationRecord, describe_derivation, name_scanner, plain_text, source_references
+from .dicom_derivation import (
+    DerivationRecord,
+    describe_derivation,
+    name_scanner,
+    plain_text,
+    record_of,
+    source_references,
+)
 from .dicom_encode import Encoding, encoding_for, percentile_window, put_pixels, put_rescale, put_window
 from .dicom_frames import Frame
 from .dicom_identity import derived_uid, fingerprint, inherit_identity, new_identity, voxel_digest
@@ -47,7 +54,8 @@ def write_dicom_series(
 ) -> Path:
     """Write `volume` (CT or MR) into a new folder as one derived series, a file per slice; gives the folder.
 
-    derivation  what was done; without it `volume.meta["derivation"]`, else that values were rewritten
+    derivation  what was done; without it `volume.meta["derivation"]` (a record, or a sentence with `model_sha256`
+                beside it), else that values were rewritten
     source      the DICOM images it comes from; without it those that `volume` was read from. Patient, study, frame of
                 reference and acquisition are theirs. Without either (NIfTI) patient and study are new and anonymous
     synthetic   the volume shows no person: it never inherits an identity, and SyntheticData is YES
@@ -70,7 +78,7 @@ def write_dicom_series(
     axes = plane_geometry(volume.ijk_to_ras, 0)[1]
     if abs(axes[0] @ axes[1]) > _IN_PLANE_SHEAR or max(volume.shape[1:]) > np.iinfo(np.uint16).max:
         raise OutputError("rows and columns are not perpendicular, or too long, for DICOM; write .nrrd instead")
-    record = derivation or volume.meta.get("derivation") or DerivationRecord()
+    record = derivation or record_of(volume.meta)
     origin = None if synthetic else source or volume.meta.get("dicom")
     with quiet_pydicom():
         encoding = encoding_for(volume)
@@ -158,17 +166,22 @@ def _same_thickness(step: float, origin: DicomSource) -> bool:
 def _acquisition(image: Dataset, match: Match, volume: Volume, keep_private: bool) -> None:
     """What a slice takes from the source image at its place."""
     header = match.frame.header
-    copy_attributes(header, image, (*SERIES, *LOSSY, "BurnedInAnnotation"))
+    copy_attributes(header, image, SERIES)
+    copy_attributes(header, image, [k for k in (*LOSSY, "BurnedInAnnotation") if _filled(header, k)])
     if header.get("Modality") == volume.modality:
         copy_attributes(header, image, ACQUISITION[volume.modality])
         image.ImageType = ["DERIVED", "SECONDARY", *_flavour(header, volume.modality)]
-        if "WindowCenter" in header and "WindowWidth" in header:
+        if _filled(header, "WindowCenter") and _filled(header, "WindowWidth"):
             copy_attributes(header, image, WINDOW)
     if not match.same_grid and "ReconstructionDiameter" in image:
         del image.ReconstructionDiameter
     image.SourceImageSequence = source_references([match.frame], match.same_grid)
     if keep_private and not match.frame.multiframe:
         _copy_private(match.frame, image)
+
+
+def _filled(header: Dataset, keyword: str) -> bool:
+    return header.get(keyword) not in (None, "")
 
 
 def _flavour(header: Dataset, modality: str) -> list[str]:

@@ -182,6 +182,17 @@ def test_the_codes_are_those_of_the_standard():
         }
 
 
+def test_what_was_done_can_travel_with_the_volume(source, tmp_path):
+    sentence = {"derivation": "noise reduced by model x", "model_sha256": "ef" * 32}
+    for name, extra in (("record", {"derivation": RECORD}), ("words", sentence), ("nothing", {})):
+        write_dicom_series(Volume(source.voxels, source.ijk_to_ras, "CT", {**source.meta, **extra}), tmp_path / name)
+    assert first(tmp_path / "record").SoftwareVersions == "1.2.3"
+    words = first(tmp_path / "words")
+    assert words.DerivationDescription == f"noise reduced by model x; weights sha256 {'ef' * 32}"
+    assert words.SeriesDescription == "Head 2.5 enhanced"
+    assert first(tmp_path / "nothing").DerivationDescription == "values unchanged"
+
+
 def test_an_unknown_task_is_a_usage_error():
     with pytest.raises(UsageError, match="one of enhance"):
         DerivationRecord("beautify")

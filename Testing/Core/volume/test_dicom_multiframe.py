@@ -94,3 +94,19 @@ def test_frames_without_any_spacing_are_refused(dicom, tmp_path):
     legacy(dicom, tmp_path / "old.dcm", SliceThickness=None)
     with pytest.raises(InputError, match="5 frames without a place or a spacing"):
         read_dicom(tmp_path / "old.dcm")
+
+
+def test_a_promise_of_more_frames_than_bytes_is_damage(dicom, tmp_path):
+    legacy(dicom, tmp_path / "old.dcm", NumberOfFrames="1000000000")
+    with pytest.raises(InputError, match="too small for its 1000000000 frames"):
+        read_dicom(tmp_path / "old.dcm")
+
+
+def test_compressed_frames_are_found_one_by_one(dicom, tmp_path):
+    stored = [dicom.phantom(seed=n) for n in (1, 2)]
+    dicom.enhanced(tmp_path / "e.dcm", stored, dicom.lps_matrix())
+    image = pydicom.dcmread(tmp_path / "e.dcm")
+    image.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+    image.save_as(tmp_path / "e.dcm")
+    for n in (0, 1):
+        np.testing.assert_array_equal(read_dicom(tmp_path / "e.dcm", frame=n).voxels, 2 * stored[n])
