@@ -25,9 +25,9 @@ class Augmentation:
 
     config: AugmentationConfig
     size: tuple[int, ...]
-    affine: Callable
-    elastic: Callable
-    bias: Callable
+    affine: Callable | None
+    elastic: Callable | None
+    bias: Callable | None
 
     def __call__(self, cut: Cut, spacing: Sequence[float], rng: np.random.Generator) -> np.ndarray:
         """A target of `size`: `cut(size)` is asked for as much of the scan as the geometry needs; `spacing` in mm."""
@@ -91,7 +91,9 @@ class Augmentation:
 
 
 def make_augmentation(config: AugmentationConfig, size: Sequence[int]) -> Augmentation:
-    """The augmentation of patches of `size`, 2D or 3D. Imports MONAI."""
+    """The augmentation of patches of `size`, 2D or 3D. Imports MONAI only if one of its transforms is used."""
+    if config.affine == config.elastic == config.bias_field == 0:
+        return Augmentation(config, tuple(size), None, None, None)
     from monai.transforms import RandAffine, RandBiasField, RandSmoothDeform
 
     outer = warped_size(size)
@@ -112,8 +114,7 @@ def make_augmentation(config: AugmentationConfig, size: Sequence[int]) -> Augmen
         grid_mode="bilinear",
         grid_padding_mode="reflection",
     )
-    strength = config.bias_strength
-    bias = RandBiasField(prob=1.0, degree=3, coeff_range=(-strength, strength))
+    bias = RandBiasField(prob=1.0, degree=3, coeff_range=(-config.bias_strength, config.bias_strength))
     return Augmentation(config, tuple(size), affine, elastic, bias)
 
 
