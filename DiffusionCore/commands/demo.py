@@ -86,7 +86,7 @@ def compare(truth: Volume, noisy: Volume, enhanced: Volume, sigma: float) -> lis
     """PSNR and SSIM of the noisy scan, of non-local means and of ours on the central crop."""
     import time
 
-    from ..benchmark.rivals import NoisyScan, parameters_for, rival
+    from ..benchmark.rivals import NoisyScan, rival
     from ..metrics import data_range, psnr, ssim, tissue_mask
     from ..volume.intensity import normalisation_for
 
@@ -98,7 +98,7 @@ def compare(truth: Volume, noisy: Volume, enhanced: Volume, sigma: float) -> lis
     method = rival("nlm-skimage")
     scan = NoisyScan(noisy.voxels[middle] / np.float32(scale), sigma / scale, truth.modality, truth.spacing)
     started = time.perf_counter()
-    means = method.run(scan, **parameters_for(method, truth.modality)) * np.float32(scale)
+    means = method.run(scan, **method.defaults) * np.float32(scale)
     seconds = time.perf_counter() - started
 
     def row(name: str, image: np.ndarray, spent: float | None) -> dict[str, Any]:

@@ -63,7 +63,10 @@ class EnhanceOptions(MachineOptions):
     ] = None
     strength: Annotated[float, Field(ge=0, le=1, description="0 returns the input, 1 the full result")] = 1.0
     sigma: Annotated[
-        float | None, Field(gt=0, description="noise, standard deviation in the scan's units; default: measured")
+        float | None,
+        Field(
+            gt=0, allow_inf_nan=False, description="noise, standard deviation in the scan's units; default: measured"
+        ),
     ] = None
     steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
     samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
@@ -74,7 +77,7 @@ class EnhanceOptions(MachineOptions):
     force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
 
 
-def parse_options(model: type[Options], **given: object) -> Options:
+def parse_options(model: type[Options], /, **given: object) -> Options:
     """`model(**given)`, with pydantic's complaint as one sentence (`UsageError`) in the option's command-line name."""
     try:
         return model(**given)

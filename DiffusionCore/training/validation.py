@@ -55,7 +55,7 @@ def _crops(scan: Scan, config: TrainingConfig) -> list[tuple[list[int], tuple[in
 def _item(source: ExampleSource, n: int, start: list[int], size: tuple[int, ...], level: float) -> dict:
     """One crop with its own fixed noise: of CT projected through the scan, if that is trained on."""
     scan, config = source.scans[n], source.config
-    rng = np.random.default_rng([zlib.crc32(scan.name.encode()), start[0], round(level * 1e6)])
+    rng = np.random.default_rng([zlib.crc32(scan.name.encode()), abs(start[0]), round(level * 1e6)])
     x = region(scan, start, size)
     flat = len(config.data.patch) == 2
     if source.banks is not None:
