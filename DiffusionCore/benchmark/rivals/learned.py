@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from DiffusionCore.benchmark.rivals.method import Array, Method, NoisyScan
-from DiffusionCore.models import find_model
+from DiffusionCore.models import find_model, read_card
 from DiffusionCore.volume.volume import Volume
 
 HU_PER_UNIT = 1000.0
@@ -22,17 +22,21 @@ def model_method(
     title: str,
     enhance: Callable[..., Any],
     model: str | Path,
+    *,
+    kind: Literal["learned", "ours"] = "ours",
     **options: Any,
 ) -> Method:
     """A model folder (or an installed model's name) as a `Method`.
 
     enhance   enhance(volume, sigma=..., model=..., **options) -> a result whose `.volume` is the enhanced volume, as
               `DiffusionCore.tasks.enhance` is; given here because a benchmark knows no tasks
+    kind      "ours", or "learned" for a trained rival
     options   its other options, fixed for this method (steps, samples, texture, seed)
 
-    Raises `ModelError` if there is no such model.
+    It is for the modality that its card says. Raises `ModelError` if there is no such model.
     """
     folder = find_model(model)
+    card = read_card(folder / "card.yaml")
     weights = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
 
     def run(scan: NoisyScan) -> Array:
@@ -49,6 +53,9 @@ def model_method(
         module="",
         licence="MIT",
         fingerprint=f"{weights} {json.dumps(options, sort_keys=True, default=str)}",
+        modalities=(card.modality,),
+        kind=kind,
+        steps=options.get("steps"),
     )
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,9 @@ class Method:
     grids         for each modality the values that are tried for each parameter
     revision      raised when `run` changes, so that stored outputs of the former one are not used
     fingerprint   what else its output depends on (checksum of weights, options)
+    modalities    what it is for
+    kind          "rival", "learned" (a rival that was trained as ours were) or "ours"
+    steps         sampling steps, where that means something
     """
 
     name: str
@@ -82,6 +85,9 @@ class Method:
     grids: Mapping[str, Grid] = field(default_factory=dict)
     revision: int = 1
     fingerprint: str = ""
+    modalities: tuple[str, ...] = ("MR", "CT")
+    kind: Literal["rival", "learned", "ours"] = "rival"
+    steps: int | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from DiffusionCore.benchmark.rivals import (
     write_tuned,
 )
 from DiffusionCore.errors import Cancelled, InputError, ModelError, UsageError
+from DiffusionCore.models import Card, DiffusionSpec, NetworkSpec, Range, ValidRanges
 from DiffusionCore.volume.volume import Volume
 
 
@@ -185,7 +187,18 @@ def test_no_tuned_file_means_defaults_and_a_wrong_one_is_said(tmp_path: Path) ->
 
 def a_model_folder(folder: Path, weights: bytes) -> Path:
     folder.mkdir()
-    (folder / "card.yaml").write_text("name: x\n")
+    anything = Range(low=0.0, high=10.0)
+    card = Card(
+        name="x",
+        task="enhance",
+        modality="CT",
+        summary="None.",
+        network=NetworkSpec(unet={}),
+        diffusion=DiffusionSpec(),
+        normalisation="hu",
+        valid=ValidRanges(sigma_normalised=anything, spacing_mm=anything, slice_spacing_mm=anything),
+    )
+    (folder / "card.yaml").write_text(json.dumps(card.model_dump(mode="json")), encoding="utf-8")
     (folder / "weights.safetensors").write_bytes(weights)
     return folder
 
@@ -201,6 +214,7 @@ def test_a_model_is_given_the_scan_in_its_own_units_and_the_known_noise(tmp_path
     method = model_method("ours", "Ours", enhance, folder, steps=1)
     scan = NoisyScan(np.full((2, 3, 4), 0.04, np.float32), 0.02, "CT", (3.0, 1.0, 0.5))
     output = output_of(method, scan, {})
+    assert method.modalities == ("CT",) and method.kind == "ours" and method.steps == 1
     assert seen["sigma"] == pytest.approx(20) and seen["mean"] == pytest.approx(40)
     assert seen["spacing"] == (3.0, 1.0, 0.5) and seen["modality"] == "CT" and seen["steps"] == 1
     np.testing.assert_allclose(output.voxels, 0.045, atol=1e-5)

@@ -1,0 +1,190 @@
+"""`benchmark denoise`: ours and the rivals on the same noisy test scans in one run, as tables and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from DiffusionCore.benchmark.case_inputs import Shape, case_input
+from DiffusionCore.benchmark.cases import TEST_CASES, VALIDATION_CASES, Case
+from DiffusionCore.benchmark.gates import Verdict, verdicts
+from DiffusionCore.benchmark.markdown import markdown, write_observations, write_rows
+from DiffusionCore.benchmark.plots import write_plots
+from DiffusionCore.benchmark.results import Level, Row, levels_of, rows_of
+from DiffusionCore.benchmark.rivals import (
+    RIVALS,
+    Method,
+    NoisyScan,
+    Tuned,
+    ValidationPair,
+    output_of,
+    parameters_for,
+    read_tuned,
+    tune,
+    write_tuned,
+)
+from DiffusionCore.benchmark.scores import tuning_score
+from DiffusionCore.benchmark.without_truth import Observation, observe
+from DiffusionCore.errors import UsageError
+from DiffusionCore.progress import Progress, silent
+
+QUICK_SIZE: dict[str, Shape] = {"MR": (32, 64, 64), "CT": (12, 96, 96)}
+TUNING_SIZE: dict[str, Shape] = {"MR": (48, 96, 96), "CT": (16, 128, 128)}
+
+
+def _unchanged(scan: NoisyScan) -> np.ndarray:
+    return scan.voxels
+
+
+INPUT = Method(name="input", title="Input", run=_unchanged, distribution="", module="", licence="")
+
+
+@dataclass(frozen=True, eq=False)
+class DenoiseBenchmark:
+    """What a run found: rows where there is a truth, observations where there is none, and the files written."""
+
+    rows: tuple[Row, ...]
+    observations: tuple[Observation, ...]
+    levels: tuple[Level, ...]
+    gates: tuple[Verdict, ...]
+    files: tuple[Path, ...]
+
+
+def run_denoise_benchmark(
+    out_folder: Path,
+    data_root: Path,
+    methods: Sequence[Method],
+    *,
+    quick: bool = False,
+    rivals: Sequence[Method] = RIVALS,
+    tuned: Path | None = None,
+    cache: Path | None = None,
+    cases: Sequence[Case] | None = None,
+    progress: Progress | None = None,
+) -> DenoiseBenchmark:
+    """Run every method on every test case of its modality and write `denoise.md`, two CSV files and PNG plots.
+
+    methods   ours and the learned rivals (`rivals.model_method`); the first of ours is the one that gates are about
+    quick     one subject of each table and level, on small crops: to see that everything runs
+    tuned     the file of tuned parameters (`tune_rivals`); default: `tuned.yaml` in `out_folder`
+    cache     where outputs and simulated doses are kept, so that a run goes on where it was stopped; default: `cache`
+              in `out_folder`
+
+    Raises `InputError` if a scan is missing under `data_root`, `UsageError` if two methods have one name, `Cancelled`.
+    """
+    progress = progress or silent()
+    everything = [INPUT, *rivals, *methods]
+    _check_names(everything)
+    out_folder.mkdir(parents=True, exist_ok=True)
+    kept = _ignored_folder(cache or out_folder / "cache")
+    settings = read_tuned(tuned or out_folder / "tuned.yaml")
+    wanted = list(cases if cases is not None else TEST_CASES)
+    if quick:
+        wanted = first_of_each(wanted)
+    rows: list[Row] = []
+    observations: list[Observation] = []
+    for case in wanted:
+        chosen = [m for m in everything if case.modality in m.modalities]
+        progress.stage(case.name)
+        given = case_input(case, data_root, QUICK_SIZE[case.modality] if quick else None, kept)
+        for done, method in enumerate(chosen, start=1):
+            parameters = parameters_for(method, case.modality, given.scan.sigma, settings)
+            output = output_of(method, given.scan, parameters, kept)
+            if case.has_truth:
+                rows += rows_of(given, method, output)
+            else:
+                observations.append(observe(given, method, output))
+            progress.advance(done / len(chosen), method.title)
+    progress.finish()
+    levels = levels_of(rows)
+    gates = verdicts(levels, observations)
+    files = _write(out_folder, rows, observations, levels, gates)
+    return DenoiseBenchmark(tuple(rows), tuple(observations), tuple(levels), tuple(gates), tuple(files))
+
+
+def tune_rivals(
+    tuned: Path,
+    data_root: Path,
+    *,
+    rivals: Sequence[Method] = RIVALS,
+    cache: Path | None = None,
+    cases: Sequence[Case] = VALIDATION_CASES,
+    size: dict[str, Shape] | None = None,
+    progress: Progress | None = None,
+) -> list[Tuned]:
+    """Search each rival's grid on the validation cases, level by level, and write the best to the file `tuned`.
+
+    Resumable through `cache` (default: `cache` beside the file); a rival that is not installed keeps what the file says
+    of it.
+    """
+    progress = progress or silent()
+    _check_names(rivals)
+    tuned.parent.mkdir(parents=True, exist_ok=True)
+    kept = _ignored_folder(cache or tuned.parent / "cache")
+    former = {(t.method, t.modality, round(t.sigma, 5)): t for t in read_tuned(tuned)}
+    found: dict[tuple[str, str, float], Tuned] = {}
+    for key, group in _by_level(cases).items():
+        progress.stage(f"tune {key[0]} {group[0].label}")
+        sizes = size or TUNING_SIZE
+        given = [case_input(case, data_root, sizes[case.modality], kept) for case in group]
+        pairs = [ValidationPair(g.scan, g.target, g.tissue) for g in given]
+        for done, method in enumerate(rivals, start=1):
+            best = tune(method, pairs, tuning_score, kept)
+            if best is not None:
+                found[best.method, best.modality, round(best.sigma, 5)] = best
+            progress.advance(done / len(rivals), method.title)
+    progress.finish()
+    merged = {**former, **found}
+    order = {method.name: place for place, method in enumerate(RIVALS)}
+    result = sorted(merged.values(), key=lambda t: (order.get(t.method, len(order)), t.modality, t.sigma))
+    write_tuned(result, tuned)
+    return result
+
+
+def first_of_each(cases: Sequence[Case]) -> list[Case]:
+    """The first case of each table and level."""
+    found: dict[tuple[str, str], Case] = {}
+    for case in cases:
+        found.setdefault((case.table, case.label), case)
+    return list(found.values())
+
+
+def _by_level(cases: Sequence[Case]) -> dict[tuple[str, str], list[Case]]:
+    groups: dict[tuple[str, str], list[Case]] = {}
+    for case in cases:
+        groups.setdefault((case.modality, case.label), []).append(case)
+    return groups
+
+
+def _check_names(methods: Sequence[Method]) -> None:
+    names = [method.name for method in methods]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise UsageError(f"two methods are called {', '.join(doubled)}; each needs a name of its own")
+
+
+def _ignored_folder(folder: Path) -> Path:
+    """The folder, made so that git leaves it alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = folder / ".gitignore"
+    if not marker.exists():
+        marker.write_text("*\n", encoding="utf-8")
+    return folder
+
+
+def _write(
+    folder: Path,
+    rows: Sequence[Row],
+    observations: Sequence[Observation],
+    levels: Sequence[Level],
+    gates: Sequence[Verdict],
+) -> list[Path]:
+    report = folder / "denoise.md"
+    report.write_text(markdown(levels, observations, gates), encoding="utf-8")
+    write_rows(rows, folder / "denoise.csv")
+    write_observations(observations, folder / "denoise-without-truth.csv")
+    tables = [report, folder / "denoise.csv", folder / "denoise-without-truth.csv"]
+    return tables + write_plots(levels, folder)

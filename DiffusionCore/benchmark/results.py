@@ -1,0 +1,177 @@
+"""What a benchmark run finds: a row for each case, method and window, and their means over subjects with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from DiffusionCore.benchmark.case_inputs import CaseInput
+from DiffusionCore.benchmark.cases import Case
+from DiffusionCore.benchmark.rivals import Method, Output
+from DiffusionCore.benchmark.scores import Scores, ceiling, scores, views
+from DiffusionCore.metrics.bootstrap import (
+    FEWEST_SUBJECTS,
+    Interval,
+    over_subjects,
+    paired_over_subjects,
+    paired_within_subjects,
+    within_subjects,
+)
+
+MARKED_UNDER = 3.0  # times the target's own noise
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One method on one case in one window.
+
+    scores   None where the method could not run, for `reason`
+    sigma    of the added noise, in HU (CT) or percent of the 99.5th percentile (MR)
+    own      the target's own noise in the same unit
+    ceiling  about the best PSNR that this own noise allows, dB
+    seconds  of the run that made the output
+    """
+
+    case: Case
+    method: Method
+    window: str
+    scores: Scores | None
+    sigma: float
+    own: float
+    ceiling: float
+    seconds: float | None
+    reason: str = ""
+
+    @property
+    def marked(self) -> bool:
+        """Whether the added noise is under three times the target's own, so that the target limits the figures."""
+        return self.sigma < MARKED_UNDER * self.own * (1 - 1e-6)
+
+
+def rows_of(given: CaseInput, method: Method, output: Output) -> list[Row]:
+    """The rows of a case that has a truth: one in MR, one for each window in CT."""
+    modality = given.case.modality
+    unit = 1000.0 if modality == "CT" else 100.0
+    limits = ceiling(given.target, given.tissue, modality, given.own, given.scan.sigma)
+    if output.voxels is None:
+        names = [view[0] for view in views(given.target[:1], given.target[:1], modality)]
+        found: list[tuple[str, Scores | None]] = [(name, None) for name in names]
+    else:
+        found = [(s.window, s) for s in scores(output.voxels, given.target, given.tissue, modality)]
+    return [
+        Row(
+            case=given.case,
+            method=method,
+            window=window,
+            scores=score,
+            sigma=given.scan.sigma * unit,
+            own=given.own * unit,
+            ceiling=limit,
+            seconds=output.seconds,
+            reason=output.reason,
+        )
+        for (window, score), limit in zip(found, limits, strict=True)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """One method at one level in one window, over the subjects.
+
+    psnr      mean over scans with its interval; None where the method has not run on all of them
+    gain      ours less this method, paired; None for ours and where either is missing
+    """
+
+    method: Method
+    rows: tuple[Row, ...]
+    psnr: Interval | None
+    gain: Interval | None
+
+    def mean(self, name: str) -> float:
+        """Mean of a score by its name, or of "seconds"; nan where the method has not run."""
+        if self.psnr is None:
+            return float("nan")
+        return float(np.mean([r.seconds if name == "seconds" else getattr(r.scores, name) for r in self.rows]))
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """Everything at one noise level of a table in one window, the methods in the order they were run."""
+
+    table: str
+    label: str
+    window: str
+    summaries: tuple[Summary, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of one method: what is said of cases and targets is the same for all."""
+        return self.summaries[0].rows
+
+    def of(self, name: str) -> Summary | None:
+        """The method of that name, if it has run on all of the level's cases."""
+        return next((s for s in self.summaries if s.method.name == name and s.psnr is not None), None)
+
+    def best(self, names: Iterable[str]) -> Summary | None:
+        """Of the methods with these names, the one with the highest mean PSNR."""
+        ran = [s for s in map(self.of, names) if s is not None]
+        return max(ran, key=lambda s: s.psnr.estimate) if ran else None
+
+
+def levels_of(rows: Sequence[Row]) -> list[Level]:
+    """The rows gathered by table, level and window, in the order in which they first come.
+
+    Gains are of the first of our methods that has run at that level.
+    """
+    groups: dict[tuple[str, str, str], dict[str, list[Row]]] = {}
+    for row in rows:
+        methods = groups.setdefault((row.case.table, row.case.label, row.window), {})
+        methods.setdefault(row.method.name, []).append(row)
+    levels = []
+    for (table, label, window), methods in groups.items():
+        ours = next((r for r in methods.values() if r[0].method.kind == "ours" and _complete(r)), None)
+        summaries = tuple(_summary(of_method, ours) for of_method in methods.values())
+        levels.append(Level(table, label, window, summaries))
+    return levels
+
+
+def _complete(rows: Sequence[Row]) -> bool:
+    return all(row.scores is not None for row in rows)
+
+
+def _summary(rows: list[Row], ours: list[Row] | None) -> Summary:
+    method = rows[0].method
+    if not _complete(rows):
+        return Summary(method, tuple(rows), None, None)
+    gain = _gain(ours, rows) if ours is not None and ours[0].method.name != method.name else None
+    return Summary(method, tuple(rows), _psnr(rows), gain)
+
+
+def _psnr(rows: list[Row]) -> Interval:
+    by_subject = _psnr_by_subject(rows)
+    if len(by_subject) >= FEWEST_SUBJECTS:
+        return over_subjects(by_subject)
+    return within_subjects([row.scores.errors for row in rows], transform=_to_psnr)
+
+
+def _gain(ours: list[Row], theirs: list[Row]) -> Interval:
+    by_subject = _psnr_by_subject(ours)
+    if len(by_subject) >= FEWEST_SUBJECTS:
+        return paired_over_subjects(by_subject, _psnr_by_subject(theirs))
+    errors = [[row.scores.errors for row in rows] for rows in (ours, theirs)]
+    return paired_within_subjects(*errors, transform=_to_psnr)
+
+
+def _psnr_by_subject(rows: Sequence[Row]) -> list[float]:
+    """One mean for each subject: what is before a slash in the case's subject."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        found.setdefault(row.case.subject.split("/")[0], []).append(row.scores.psnr)
+    return [float(np.mean(values)) for values in found.values()]
+
+
+def _to_psnr(mean_square: np.ndarray) -> np.ndarray:
+    """dB of a mean square that was divided by the squared data range; an error of zero counts as 200 dB."""
+    return -10 * np.log10(np.maximum(mean_square, 1e-20))

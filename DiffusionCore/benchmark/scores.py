@@ -1,0 +1,97 @@
+"""Figures of one output against its target, in tissue: PSNR, SSIM, SNR and shift, for CT in both of its windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from DiffusionCore.benchmark.rivals import ValidationPair
+from DiffusionCore.metrics.bootstrap import Blocks, blocks_of
+from DiffusionCore.metrics.masks import CT_WINDOWS
+from DiffusionCore.metrics.reference import psnr, snr_db, windowed
+from DiffusionCore.metrics.structural_similarity import ssim
+
+Array = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+HU = 1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One output in one window.
+
+    window   "" for MR, "[-160, 240] HU" and so on for CT
+    psnr     dB; data range 1 (MR, the 99.5th percentile) or the window's width
+    ssim     mean structural similarity
+    snr_db   10 log10(sum target² / sum error²); CT's values count from the window's lower end
+    shift    mean of output less target, in HU (CT) or percent of the 99.5th percentile (MR); of no window
+    errors   squared errors over the data range squared, in blocks, for the bootstrap
+    """
+
+    window: str
+    psnr: float
+    ssim: float
+    snr_db: float
+    shift: float
+    errors: Blocks
+
+
+def scores(output: Array, target: Array, tissue: Mask, modality: str) -> list[Scores]:
+    """Scores of `output` against `target`, both (K, J, I) normalised, over `tissue`: one in MR, one a window in CT."""
+    difference = (output.astype(np.float64) - target)[tissue]
+    shift = float(difference.mean()) * (HU if modality == "CT" else 100)
+    found = []
+    for name, x, clean, data_range in views(output, target, modality):
+        found.append(
+            Scores(
+                window=name,
+                psnr=psnr(x, clean, data_range, mask=tissue),
+                ssim=ssim(x, clean, data_range, mask=tissue),
+                snr_db=snr_db(x, clean, mask=tissue),
+                shift=shift,
+                errors=blocks_of(((x - clean) / np.float32(data_range)) ** 2, tissue),
+            )
+        )
+    return found
+
+
+def views(output: Array, target: Array, modality: str) -> list[tuple[str, Array, Array, float]]:
+    """(window's name, output, target, data range) for each window; CT's values count from its lower end, in HU."""
+    if modality != "CT":
+        return [("", output, target, 1.0)]
+    found = []
+    for low, high in CT_WINDOWS:
+        x, clean = (windowed(v * np.float32(HU), (low, high)) - np.float32(low) for v in (output, target))
+        found.append((window_name((low, high)), x, clean, high - low))
+    return found
+
+
+def window_name(window: tuple[float, float]) -> str:
+    return f"[{window[0]:g}, {window[1]:g}] HU".replace("-", "−")
+
+
+def tuning_score(output: Array, pair: ValidationPair) -> float:
+    """What rivals are tuned by: PSNR in tissue, in CT the mean of both windows'."""
+    seen = views(output, pair.clean, pair.scan.modality)
+    return float(np.mean([psnr(x, clean, data_range, mask=pair.tissue) for _, x, clean, data_range in seen]))
+
+
+def ceiling(target: Array, tissue: Mask, modality: str, own: float, added: float) -> list[float]:
+    """For each window about the best PSNR there can be, as the target holds noise of its own that nobody can know.
+
+    Who knew the scan without noise exactly could still only guess the target's noise n (deviation `own`) from the
+    input's n + m (m of deviation `added`): the error's variance is own²·added² / (own² + added²), in the voxels that
+    the window does not clip. Infinite where `own` is 0.
+    """
+    if own == 0:
+        return [float("inf") for _ in views(target[:1], target[:1], modality)]
+    variance = own**2 * added**2 / (own**2 + added**2)
+    found = []
+    for _, _, clean, data_range in views(target, target, modality):
+        inside = clean[tissue]
+        share = float(np.mean((inside > 0) & (inside < data_range))) if modality == "CT" else 1.0
+        unit = HU / data_range if modality == "CT" else 1.0
+        found.append(float(-10 * np.log10(variance * unit**2 * share)))
+    return found
