@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .models import load_model
-    from .tasks import EnhanceOptions, EnhanceResult, enhance
+    from .tasks.enhance import EnhanceResult, enhance
+    from .tasks.options import EnhanceOptions
     from .volume import Volume, read_volume, write_volume
 
 __version__ = "0.1.0"
@@ -23,9 +24,9 @@ _HOMES = {
     "read_volume": "volume",
     "write_volume": "volume",
     "load_model": "models",
-    "EnhanceOptions": "tasks",
-    "EnhanceResult": "tasks",
-    "enhance": "tasks",
+    "EnhanceOptions": "tasks.options",
+    "EnhanceResult": "tasks.enhance",
+    "enhance": "tasks.enhance",
 }
 
 __all__ = [

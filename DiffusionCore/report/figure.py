@@ -10,13 +10,13 @@ import numpy as np
 from ..errors import UsageError
 from ..volume import Volume
 from ..volume.atomic import atomic_file
+from .movie import MOVIES, check_movie, write_movie
 from .views import PlaneView, display_window, plane_views
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
-MOVIES = (".gif", ".mp4")
 DIFFERENCE, SPREAD = "RdBu_r", "cividis"  # told apart with any colour vision
 
 
@@ -35,17 +35,23 @@ def write_figure(
     Raises `UsageError` for another ending, `OutputError` if it cannot be written.
     """
     path = Path(path)
+    check_figure(path)
     ending = path.suffix.lower()
     if ending in MOVIES:
-        from .movie import write_movie
-
-        return write_movie(path, before, after, overwrite=overwrite)
-    if ending not in PICTURES:
-        raise UsageError(f"a figure is one of {', '.join(PICTURES + MOVIES)}, got {path.name!r}")
+        return write_movie(path, [before, after], overwrite=overwrite)
     figure = draw(before, after, uncertainty, title=title, unit=unit)
     with atomic_file(path, overwrite=overwrite) as temporary:
         figure.savefig(temporary, format=ending[1:].replace("jpg", "jpeg"), dpi=110, facecolor="white")
     return path
+
+
+def check_figure(path: Path) -> None:
+    """Raise `UsageError` for an ending that cannot be written, or a film without what writes films."""
+    ending = path.suffix.lower()
+    if ending not in PICTURES + MOVIES:
+        raise UsageError(f"a figure is one of {', '.join(PICTURES + MOVIES)}, got {path.name!r}")
+    if ending in MOVIES:
+        check_movie(path)
 
 
 def draw(before: Volume, after: Volume, uncertainty: Volume | None = None, *, title: str = "", unit: str | None = None):

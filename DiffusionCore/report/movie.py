@@ -1,7 +1,9 @@
-"""Before and after scrolling side by side, as an animated GIF or an MP4."""
+"""Slices scrolling by, before and after side by side, as an animated GIF or an MP4."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,47 +11,93 @@ import numpy as np
 from ..errors import UsageError
 from ..volume import Volume
 from ..volume.atomic import atomic_file
-from ..volume.geometry import to_canonical_axes
-from .views import display_window
+from .views import display_window, plane_images
 
-HEIGHT = 320  # pixels of a frame
+MOVIES = (".gif", ".mp4")
+HEIGHT = 320  # pixels of a frame, even as MP4 needs it
+GAP = 8  # black pixels between before and after
+
+
+def check_movie(path: Path) -> None:
+    """Raise `UsageError` for another ending, or an MP4 where nothing can write one."""
+    if path.suffix.lower() not in MOVIES:
+        raise UsageError(f"a film is one of {', '.join(MOVIES)}, got {path.name!r}")
+    if path.suffix.lower() == ".mp4" and find_spec("imageio_ffmpeg") is None:
+        raise UsageError("MP4 films need imageio-ffmpeg: pip install 'DiffusionCore[movies]'; or write a .gif")
 
 
 def write_movie(
-    path: Path, before: Volume, after: Volume, *, frames_per_second: int = 10, overwrite: bool = False
+    path: Path,
+    volumes: Sequence[Volume],
+    *,
+    plane: str = "axial",
+    window: tuple[float, float] | None = None,
+    frames_per_second: int = 10,
+    overwrite: bool = False,
 ) -> Path:
-    """Axial slices from below upwards, before at the left, at one window. Raises `UsageError` without imageio."""
-    try:
-        import imageio.v3 as imageio
-    except ImportError:
-        raise UsageError("films need imageio: pip install 'DiffusionCore[movies]'") from None
-    window = display_window(before)
-    pair = [to_canonical_axes(volume) for volume in (before, after)]
-    frames = [np.concatenate([frame(volume, k, window) for volume in pair], axis=1) for k in range(pair[0].shape[0])]
+    """Slices of volumes on one grid side by side, all at one window (default: the first one's display window).
+
+    Raises `UsageError` as `check_movie` does, `OutputError` if it cannot be written.
+    """
+    check_movie(path)
+    window = window or display_window(volumes[0])
+    stacks = [frames(volume, plane, window) for volume in volumes]
+    joined = [side_by_side(pictures) for pictures in zip(*stacks, strict=True)]
     with atomic_file(path, overwrite=overwrite) as temporary:
         if path.suffix.lower() == ".gif":
-            content = imageio.imwrite("<bytes>", frames, extension=".gif", duration=1000 / frames_per_second, loop=0)
-            temporary.write_bytes(content)
+            write_gif(temporary, joined, frames_per_second)
         else:
-            even = [np.ascontiguousarray(f[: f.shape[0] // 2 * 2, : f.shape[1] // 2 * 2]) for f in frames]
-            content = imageio.imwrite(
-                "<bytes>",
-                [np.repeat(f[..., None], 3, axis=2) for f in even],
-                extension=".mp4",
-                plugin="FFMPEG",
-                fps=frames_per_second,
-                macro_block_size=2,
-            )
-            temporary.write_bytes(content)
+            write_mp4(temporary, joined, frames_per_second)
     return path
 
 
-def frame(volume: Volume, k: int, window: tuple[float, float]) -> np.ndarray:
-    """Slice k as uint8 (rows from anterior down, the patient's right at the left), square pixels, `HEIGHT` high."""
-    from skimage.transform import resize
+def frames(volume: Volume, plane: str, window: tuple[float, float]) -> Iterator[np.ndarray]:
+    """The slices as uint8 with square pixels, `HEIGHT` high."""
+    from PIL import Image
 
+    images, (down, across) = plane_images(volume, plane)
+    for image in images:
+        width = max(round(HEIGHT * image.shape[1] * across / (image.shape[0] * down) / 2) * 2, 2)
+        grey = Image.fromarray(as_grey(image, window))
+        yield np.asarray(grey.resize((width, HEIGHT), Image.Resampling.BILINEAR))
+
+
+def as_grey(image: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """Values as uint8, `window` (low, high) as 0 to 255."""
     low, high = window
-    image = np.clip((volume.voxels[k, ::-1, ::-1].astype(np.float32) - low) / (high - low), 0, 1)
-    _, dj, di = volume.spacing
-    width = max(round(HEIGHT * image.shape[1] * di / (image.shape[0] * dj)), 2)
-    return np.round(255 * resize(image, (HEIGHT, width), order=1)).astype(np.uint8)
+    scaled = (image.astype(np.float32) - np.float32(low)) * np.float32(255 / (high - low))
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """The pictures in a row with a gap in between."""
+    gap = np.zeros((HEIGHT, GAP), np.uint8)
+    row = [part for picture in pictures for part in (picture, gap)]
+    return np.concatenate(row[:-1], axis=1)
+
+
+def write_gif(path: Path, pictures: list[np.ndarray], frames_per_second: int) -> None:
+    from PIL import Image
+
+    first, *rest = (Image.fromarray(picture) for picture in pictures)
+    duration = round(1000 / frames_per_second)
+    first.save(path, format="GIF", save_all=True, append_images=rest, duration=duration, loop=0)
+
+
+def write_mp4(path: Path, pictures: list[np.ndarray], frames_per_second: int) -> None:
+    import imageio_ffmpeg
+
+    height, width = pictures[0].shape
+    writer = imageio_ffmpeg.write_frames(
+        str(path),
+        (width, height),
+        pix_fmt_in="gray",
+        fps=frames_per_second,
+        macro_block_size=2,
+        output_params=["-f", "mp4"],  # the temporary's name does not say so
+        ffmpeg_log_level="error",
+    )
+    writer.send(None)
+    for picture in pictures:
+        writer.send(np.ascontiguousarray(picture))
+    writer.close()

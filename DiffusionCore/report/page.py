@@ -12,6 +12,7 @@ from typing import Any
 from ..volume import Volume
 from ..volume.atomic import atomic_file
 from .figure import draw
+from .words import leaves, plain, shown
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 75em; color: #222 }
@@ -30,21 +31,6 @@ def write_json(path: str | Path, content: Any, *, overwrite: bool = False) -> Pa
     with atomic_file(path, overwrite=overwrite) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return Path(path)
-
-
-def plain(value: Any) -> Any:
-    """The same content in what JSON knows."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        return None
-    return value
 
 
 def write_page(
@@ -82,19 +68,3 @@ def section(name: str, part: Any) -> str:
         for label, value in leaves(part)
     )
     return f"<h2>{html.escape(name.replace('_', ' '))}</h2><table>{rows}</table>"
-
-
-def leaves(part: Any, path: str = "") -> list[tuple[str, Any]]:
-    """(label, value) of every value below `part`."""
-    if isinstance(part, dict):
-        return [leaf for key, item in part.items() for leaf in leaves(item, f"{path} {key}".strip().replace("_", " "))]
-    return [(path or "value", part)]
-
-
-def shown(value: Any) -> str:
-    """A value as a person reads it."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(shown(item) for item in value) or "–"
-    return "–" if value is None else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..volume import Volume
 from ..volume.geometry import to_canonical_axes
 
 # (level, width) in HU: soft tissue, unless the scan is mostly lung.
+PLANES = ("axial", "coronal", "sagittal")
 CT_SOFT, CT_LUNG = (40.0, 400.0), (-500.0, 1500.0)
 
 
@@ -46,6 +48,22 @@ def display_window(volume: Volume, modality: str | None = None) -> tuple[float, 
     high = float(np.percentile(tissue, 99.5))
     low = float(min(sample.min(), 0.0)) if sample.min() < 0 else 0.0
     return low, high if high > low else low + 1.0
+
+
+def plane_images(volume: Volume, plane: str) -> tuple[Iterator[np.ndarray], tuple[float, float]]:
+    """Every slice of a plane as an image whose row 0 is on top, and the size of its pixels (mm, down and across).
+
+    Axial slices go from inferior to superior with the patient's right at the left, coronal ones from posterior to
+    anterior, sagittal ones from left to right of the patient with anterior at the left.
+    """
+    turned = to_canonical_axes(volume)
+    dk, dj, di = turned.spacing
+    voxels = turned.voxels[::-1, ::-1, ::-1]  # from superior, anterior and right
+    if plane == "axial":
+        return (voxels[k] for k in reversed(range(len(voxels)))), (dj, di)
+    if plane == "coronal":
+        return (voxels[:, j] for j in reversed(range(voxels.shape[1]))), (dk, di)
+    return (voxels[:, :, i] for i in reversed(range(voxels.shape[2]))), (dk, dj)
 
 
 def plane_views(volume: Volume, centre: tuple[int, int, int] | None = None) -> list[PlaneView]:

@@ -1,6 +1,5 @@
-"""What a person asks for: each task a short story that reads top to bottom."""
+"""What a person asks for: each task a short story that reads top to bottom.
 
-from .enhance import EnhanceResult, enhance
-from .options import EnhanceOptions
-
-__all__ = ["EnhanceOptions", "EnhanceResult", "enhance"]
+Offers `enhance.enhance` with its `EnhanceResult`, `options.EnhanceOptions`, the same for files in `scan_files` and
+`many_scans`, `inspect_scan`, `preprocess`. Nothing is imported here: what a command takes is told by `options` alone.
+"""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, Refused
+from ..errors import InputError, ModelError, Refused
 from ..metrics import NoiseEstimate, estimate_sigma, evaluate, evaluate_without_reference
 from ..progress import Progress, silent
 from ..volume import Volume
 from ..volume.geometry import crop
-from ..volume.intensity import cast_like, normalisation_for
+from ..volume.intensity import cast_like, is_constant, normalisation_for
 from ..volume.padding import ct_padding_mask
 from .options import EnhanceOptions, parse_options
 from .provenance import provenance
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Below this, in normalised units, a scan has no noise that a model could have been trained on.
 LEAST_SIGMA = 5e-4
+# Single precision, in which everything is computed, is exact to seven digits between these.
+LARGEST_VALUE, SMALLEST_VALUE = 1e30, 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,32 +70,39 @@ def enhance(
 
     Raises UsageError, InputError, ModelError, DeviceError, Refused, Cancelled.
     """
-    from ..inference import parse_memory, sample_volume, threads
-    from ..models import best_model, load_model
-
     asked = parse_options(EnhanceOptions, **options)
     progress = progress or silent()
-    modality = asked.modality or volume.modality
-
     progress.stage("load model")
-    refuse_kind(volume, modality)
-    model = loaded or load_model(asked.model or best_model("enhance", modality))
+    from ..inference import choose_device, parse_memory, sample_volume, threads
+    from ..models import best_model, load_model
+
+    choose_device(asked.device)
+    if asked.modality and asked.modality != volume.modality:
+        volume = replace(volume, modality=asked.modality)
+    refuse_kind(volume)
+    model = loaded or load_model(asked.model or best_model("enhance", volume.modality, dims=dimensions(volume)))
+    refuse_model(model)
+    if reference is not None:
+        check_same_grid(volume, reference, "reference")
+    if mask is not None and mask.shape != volume.shape:
+        raise InputError("the mask is not on the scan's grid; resample it first")
 
     progress.stage("measure noise")
-    noise = (
-        given_noise(asked.sigma, modality) if asked.sigma else estimate_sigma(volume.voxels, modality, volume.spacing)
-    )
+    noise = given_noise(asked.sigma, volume.modality) if asked.sigma else measured_noise(volume)
     normalisation = normalisation_for(volume, model.card.normalisation)
     sigma = noise.sigma / normalisation.scale
-    warnings = check_suitable(volume, modality, noise, sigma, model.card, force=asked.force)
-    check_same_grid(volume, reference, mask)
+    warnings = (
+        *volume.meta.get("warnings", ()),
+        *check_suitable(volume, noise, sigma, model.card, force=asked.force),
+    )
 
     settings = sampling_settings(asked)
     before, reference, mask = parts(volume, reference, mask, region)
     if sigma < LEAST_SIGMA:
         warnings = (*warnings, "no noise was found; the scan is returned as it is")
     if asked.strength == 0 or sigma < LEAST_SIGMA:
-        enhanced, spread, record = before.voxels, None, None
+        enhanced, record = before.voxels, None
+        spread = np.zeros(before.shape, np.float32) if settings.samples > 1 else None
     else:
         progress.stage("denoise")
         with threads(asked.threads):
@@ -111,7 +120,7 @@ def enhance(
                 progress=progress,
             )
         progress.stage("finish")
-        keep = untouched(before, modality, mask)
+        keep = untouched(before, mask)
         enhanced = blended(before, normalisation.invert(as_array(samples.image)), asked.strength, keep)
         spread = uncertainty_of(samples, normalisation.scale, asked.strength, keep)
         record = samples.record
@@ -161,17 +170,39 @@ def sampling_settings(asked: EnhanceOptions) -> SamplingSettings:
     )
 
 
-def refuse_kind(volume: Volume, modality: str) -> None:
+def dimensions(volume: Volume) -> int:
+    """2 for a single slice, else 3."""
+    return 2 if min(volume.shape) == 1 else 3
+
+
+def refuse_kind(volume: Volume) -> None:
     """Refuse, in words, what no model here can be right for."""
-    kind = volume.meta.get("kind")
-    if kind and kind not in ("CT", "MR") and modality == "OTHER":
-        raise Refused(f"this is a {kind} image; only CT and MR scans can be enhanced")
-    if modality == "LABEL":
-        raise Refused("this is a label map, not a scan; give the scan it was drawn on")
-    if modality == "OTHER":
-        raise Refused("it could not be told whether this is CT or MR; say so with --modality CT or --modality MR")
-    if float(np.ptp(volume.voxels)) == 0:
+    if is_constant(volume.voxels):
         raise InputError("every voxel of the scan has the same value; there is nothing to enhance")
+    kind = volume.meta.get("kind")
+    if kind and kind not in ("CT", "MR") and volume.modality == "OTHER":
+        raise Refused(f"this is a {kind} image; only CT and MR scans can be enhanced")
+    if volume.modality == "LABEL":
+        raise Refused("this is a label map, not a scan; give the scan it was drawn on")
+    if volume.modality == "OTHER":
+        reason = volume.meta.get("modality_reason", "nothing says")
+        raise Refused(
+            f"it could not be told whether this is CT or MR ({reason}); say so with --modality CT or --modality MR"
+        )
+    largest = max(abs(float(volume.voxels.min())), abs(float(volume.voxels.max())))
+    if not SMALLEST_VALUE < largest < LARGEST_VALUE:
+        raise InputError(f"the scan's largest value is {largest:.3g}, which single precision cannot hold; rescale it")
+
+
+def refuse_model(model: Model) -> None:
+    """Raise `ModelError` for a model that is for another task."""
+    if model.card.task != "enhance" or model.card.input != "volume":
+        raise ModelError(f"the model {model.card.name!r} is not one that enhances scans; `models list` shows which are")
+
+
+def measured_noise(volume: Volume) -> NoiseEstimate:
+    """The noise as the scan itself shows it."""
+    return estimate_sigma(volume.voxels, volume.modality, volume.spacing)
 
 
 def given_noise(sigma: float, modality: str) -> NoiseEstimate:
@@ -181,19 +212,15 @@ def given_noise(sigma: float, modality: str) -> NoiseEstimate:
     )
 
 
-def check_same_grid(volume: Volume, reference: Volume | None, mask: np.ndarray | None) -> None:
-    """The reference and the mask lie on the scan's grid, or it is said that they don't."""
-    if reference is not None and (
-        reference.shape != volume.shape or not np.allclose(reference.ijk_to_ras, volume.ijk_to_ras, atol=1e-2)
-    ):
-        raise InputError("the reference is not on the scan's grid; resample it first")
-    if mask is not None and mask.shape != volume.shape:
-        raise InputError("the mask is not on the scan's grid; resample it first")
+def check_same_grid(volume: Volume, other: Volume, what: str) -> None:
+    """Raise `InputError` unless `other` has the scan's voxels at the scan's places, to a hundredth of a millimetre."""
+    if other.shape != volume.shape or not np.allclose(other.ijk_to_ras, volume.ijk_to_ras, rtol=0, atol=1e-2):
+        raise InputError(f"the {what} is not on the scan's grid; resample it first")
 
 
-def untouched(volume: Volume, modality: str, mask: np.ndarray | None) -> np.ndarray | None:
+def untouched(volume: Volume, mask: np.ndarray | None) -> np.ndarray | None:
     """(K, J, I) bool of voxels that keep their value: CT's padding and what is outside the mask; None: no voxel."""
-    keep = ct_padding_mask(volume.voxels) if modality == "CT" else None
+    keep = ct_padding_mask(volume.voxels) if volume.modality == "CT" else None
     if mask is not None:
         outside = ~np.asarray(mask, dtype=bool)
         keep = outside if keep is None else keep | outside

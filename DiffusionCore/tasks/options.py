@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -9,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import UsageError
 
 MAX_SEED = 2**63 - 1
+
+# Headings of the command line's help and of the panel.
+INPUT, MACHINE, OUTPUT = ({"group": name} for name in ("input", "machine", "output"))
 
 
 class Options(BaseModel):
@@ -20,27 +24,25 @@ class Options(BaseModel):
 class MachineOptions(Options):
     """Where and within what limits to compute."""
 
-    device: Annotated[str, Field(description="auto, cpu, cuda:0, mps", json_schema_extra={"group": "machine"})] = "auto"
-    threads: Annotated[
-        int | None, Field(ge=1, le=1024, description="processor threads", json_schema_extra={"group": "machine"})
-    ] = None
+    device: Annotated[str, Field(description="auto, cpu, cuda:0, mps", json_schema_extra=MACHINE)] = "auto"
+    threads: Annotated[int | None, Field(ge=1, le=1024, description="processor threads", json_schema_extra=MACHINE)] = (
+        None
+    )
     memory: Annotated[
         str | None,
         Field(
             pattern=r"^\d+(\.\d+)?\s*[KMGT]?i?B?$",
             description="most memory to use, e.g. 6G; default: what is free",
-            json_schema_extra={"group": "machine"},
+            json_schema_extra=MACHINE,
         ),
     ] = None
     tile: Annotated[
         int | None,
-        Field(ge=16, le=4096, description="edge of a tile in voxels", json_schema_extra={"group": "machine"}),
+        Field(ge=16, le=4096, description="edge of a tile in voxels", json_schema_extra=MACHINE),
     ] = None
     no_fallback: Annotated[
         bool,
-        Field(
-            description="fail rather than go on in smaller tiles or on the CPU", json_schema_extra={"group": "machine"}
-        ),
+        Field(description="fail rather than go on in smaller tiles or on the CPU", json_schema_extra=MACHINE),
     ] = False
 
 
@@ -75,6 +77,52 @@ class EnhanceOptions(MachineOptions):
     guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
     seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
     force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
+
+
+class FileOptions(Options):
+    """Which part of the input is meant, and what is written beside the result.
+
+    In folder mode the names of `uncertainty`, `report`, `figure` and `html` are endings: `--report report.json` writes
+    `head_report.json` beside `head.nii.gz`.
+    """
+
+    series: Annotated[str | None, Field(description="DICOM series: number or UID", json_schema_extra=INPUT)] = None
+    frame: Annotated[int | None, Field(ge=0, description="volume of a 4D file, from 0", json_schema_extra=INPUT)] = None
+    all_frames: Annotated[bool, Field(description="every volume of a 4D file, 4D out", json_schema_extra=INPUT)] = False
+    roi: Annotated[
+        str | None,
+        Field(
+            pattern=r"^\d*:\d*,\d*:\d*,\d*:\d*$",
+            description="part to enhance and write, voxels i0:i1,j0:j1,k0:k1",
+            json_schema_extra=INPUT,
+        ),
+    ] = None
+    mask: Annotated[Path | None, Field(description="label map; only where it is not 0", json_schema_extra=INPUT)] = None
+    reference: Annotated[
+        Path | None, Field(description="the scan without noise, to compare with", json_schema_extra=INPUT)
+    ] = None
+    uncertainty: Annotated[Path | None, Field(description="write its map here", json_schema_extra=OUTPUT)] = None
+    report: Annotated[
+        Path | None, Field(description="write figures and provenance (.json)", json_schema_extra=OUTPUT)
+    ] = None
+    figure: Annotated[
+        Path | None, Field(description="before, after, difference (.png .pdf .svg .gif .mp4)", json_schema_extra=OUTPUT)
+    ] = None
+    html: Annotated[Path | None, Field(description="write a one-page report (.html)", json_schema_extra=OUTPUT)] = None
+    overwrite: Annotated[bool, Field(description="replace files that exist", json_schema_extra=OUTPUT)] = False
+
+    def extras(self) -> dict[str, Path]:
+        """What is to be written beside the result."""
+        named = {name: getattr(self, name) for name in ("uncertainty", "report", "figure", "html")}
+        return {name: path for name, path in named.items() if path is not None}
+
+    def for_target(self, target: Path) -> FileOptions:
+        """The same in folder mode, with every name an ending of the target's."""
+        from ..volume.formats import stem_of
+
+        stem = stem_of(target)
+        beside = {name: target.with_name(f"{stem}_{path.name}") for name, path in self.extras().items()}
+        return self.model_copy(update=beside)
 
 
 def parse_options(model: type[Options], /, **given: object) -> Options:

@@ -48,8 +48,8 @@ def provenance(
         },
         "input": {
             "sha256": voxels_hash(volume),
-            "shape": list(volume.shape),
-            "spacing_mm": [round(s, 6) for s in volume.spacing],
+            "shape_kji": list(volume.shape),
+            "spacing_kji_mm": [round(s, 6) for s in volume.spacing],
             "modality": volume.modality,
             "modality_reason": volume.meta.get("modality_reason", ""),
         },

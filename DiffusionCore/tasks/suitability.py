@@ -11,50 +11,61 @@ from ..volume import Volume
 if TYPE_CHECKING:
     from ..models import Card
 
+# What no card needs to name: with these a result would mean nothing.
+ALWAYS_REFUSED = ("units", "single slice")
+
 
 def check_suitable(
-    volume: Volume, modality: str, noise: NoiseEstimate, sigma_normalised: float, card: Card, *, force: bool
+    volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card: Card, *, force: bool
 ) -> tuple[str, ...]:
     """Warnings, as sentences. Raises `Refused` for what the card refuses, unless `force`."""
-    concerns: list[tuple[str, str]] = []
-    unit = "HU" if modality == "CT" else "grey levels"
-    if modality != card.modality:
-        concerns.append(("modality", f"this is a {modality} scan, the model {card.name!r} is for {card.modality}"))
-    if min(volume.shape) < card.valid.min_slices:
-        concerns.append(
-            (
-                "slices",
-                f"the scan is {'×'.join(map(str, volume.shape))} voxels, the 3D model {card.name!r} needs at least "
-                f"{card.valid.min_slices} along each axis",
-            )
-        )
+    found = concerns(volume, noise, sigma_normalised, card)
+    refused = [what for quantity, what in found if quantity in (*ALWAYS_REFUSED, *card.valid.refuse)]
+    if refused and not force:
+        raise Refused(f"{refused[0]}; --force to go on")
+    warnings = [what for _, what in found]
+    if not noise.reliable:
+        warnings.append(f"the measured noise may be wrong: {noise.reason}; --sigma sets it")
+    if noise.correlated:
+        warnings.append("the noise is correlated between neighbouring voxels, so that part of it may remain")
+    return tuple(warnings)
+
+
+def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card: Card) -> list[tuple[str, str]]:
+    """(quantity, sentence) of everything about the scan that the model was not trained on."""
+    found: list[tuple[str, str]] = []
+    if volume.modality != card.modality:
+        found.append(("modality", f"this is a {volume.modality} scan, the model {card.name!r} is for {card.modality}"))
+    lowest, highest = float(volume.voxels.min()), float(volume.voxels.max())
+    if volume.modality == "CT" and lowest >= 0:
+        found.append(("units", f"the values of this CT, {lowest:g} to {highest:g}, are no HU; rescale them first"))
+    found += size_concerns(volume, card)
     *in_plane, through = sorted(volume.spacing)
     for quantity, value, valid in (
         ("spacing", in_plane[0], card.valid.spacing_mm),
         ("slice spacing", through, card.valid.slice_spacing_mm),
     ):
         if not valid.holds(value):
-            concerns.append(
-                (
-                    "spacing",
-                    f"{quantity} is {value:.2g} mm, the model was trained on {valid.low:g} to {valid.high:g} mm",
-                )
-            )
-    if not card.valid.sigma_normalised.holds(sigma_normalised):
+            trained = f"the model was trained on {valid.low:g} to {valid.high:g} mm"
+            found.append(("spacing", f"{quantity} is {value:.2g} mm, {trained}"))
+    valid = card.valid.sigma_normalised
+    if not valid.holds(sigma_normalised):
+        unit = "HU" if volume.modality == "CT" else "grey levels"
         scale = noise.sigma / sigma_normalised if sigma_normalised else 1.0
-        low, high = (bound * scale for bound in (card.valid.sigma_normalised.low, card.valid.sigma_normalised.high))
-        concerns.append(
-            (
-                "sigma",
-                f"the noise is {noise.sigma:.3g} {unit}, the model was trained on {low:.3g} to {high:.3g} {unit}",
-            )
-        )
-    refused = [what for quantity, what in concerns if quantity in card.valid.refuse]
-    if refused and not force:
-        raise Refused(f"{refused[0]}; --force to go on")
-    warnings = [what for _, what in concerns]
-    if not noise.reliable:
-        warnings.append(f"the measured noise may be wrong: {noise.reason}; --sigma sets it")
-    if noise.correlated:
-        warnings.append("the noise is correlated between neighbouring voxels, so that part of it may remain")
-    return tuple(warnings)
+        trained = f"the model was trained on {valid.low * scale:.3g} to {valid.high * scale:.3g} {unit}"
+        found.append(("sigma", f"the noise is {noise.sigma:.3g} {unit}, {trained}"))
+    return found
+
+
+def size_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:
+    """What a scan of few voxels along an axis lacks. A 2D model takes the slices of a scan one by one."""
+    flat = card.network.unet.get("spatial_dims", 3) == 2
+    smallest = min(volume.shape[1:] if flat else volume.shape)
+    size = "×".join(map(str, reversed(volume.shape)))
+    if smallest == 1:
+        needs = "slices of 2 voxels or more each way" if flat else "several slices; a 2D model takes one"
+        return [("single slice", f"the scan is {size} voxels, and the model {card.name!r} needs {needs}")]
+    if smallest < card.valid.min_slices:
+        trained = f"the model was trained on at least {card.valid.min_slices} along each axis"
+        return [("slices", f"the scan is {size} voxels, {trained}")]
+    return []

@@ -1,0 +1,37 @@
+"""Results in words: what JSON can hold, and what a person reads in a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The same content in what JSON knows."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None
+    return value
+
+
+def leaves(part: Any, path: str = "") -> list[tuple[str, Any]]:
+    """(label, value) of every value below `part`."""
+    if isinstance(part, dict):
+        return [leaf for key, item in part.items() for leaf in leaves(item, f"{path} {key}".strip().replace("_", " "))]
+    return [(path or "value", part)]
+
+
+def shown(value: Any) -> str:
+    """A value as a person reads it."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(shown(item) for item in value) or "–"
+    return "–" if value is None else str(value)

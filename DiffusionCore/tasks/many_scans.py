@@ -1,0 +1,173 @@
+"""Many scans into a folder, one after the other, going on after a bad one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import Cancelled, InputError, UsageError
+from ..progress import Progress
+from ..volume.atomic import atomic_file
+from ..volume.formats import DICOM, input_format, suffix_of
+from .options import EnhanceOptions
+from .scan_files import FileOptions, enhance_file
+
+SCAN_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+FINISHED, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one of many scans."""
+
+    source: Path
+    target: Path
+    status: str
+    seconds: float
+    message: str = ""
+
+
+def find_scans(source: Path, leave_out: Path | None = None) -> list[Path]:
+    """The scans of a folder: image files at any depth, and folders that hold DICOM files. One DICOM folder is one scan.
+
+    What lies in `leave_out` (where results go) is none. Raises `InputError` if there is no scan.
+    """
+    inside = leave_out.resolve() if leave_out is not None else None
+    files = []
+    for folder, below, names in os.walk(source):
+        below[:] = sorted(d for d in below if not d.startswith(".") and (Path(folder) / d).resolve() != inside)
+        files += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
+    images = [path for path in files if suffix_of(path) in SCAN_SUFFIXES]
+    folders = sorted({path.parent for path in files if suffix_of(path) not in SCAN_SUFFIXES and looks_like_dicom(path)})
+    if not images and not folders:
+        raise InputError(f"{source}: no scan in this folder (NIfTI, NRRD, MHA or DICOM)")
+    return sorted(images) + folders
+
+
+def looks_like_dicom(path: Path) -> bool:
+    """Whether a file has DICOM's mark after its preamble; one that cannot be read has not."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def is_many(sources: list[Path], out: Path) -> bool:
+    """Whether the inputs ask for folder mode: several, or a folder of anything but one DICOM series folder."""
+    if len(sources) > 1:
+        return True
+    if not sources[0].is_dir():
+        return False
+    scans = find_scans(sources[0], leave_out=out)
+    return len(scans) > 1 or scans[0].is_file()
+
+
+def pair_up(sources: Iterable[Path], out: Path) -> list[tuple[Path, Path]]:
+    """(scan, where its result goes): the same name and format below `out`, the folders of an input folder kept.
+
+    Raises `UsageError` if `out` is the name of a file, or two results would have one name.
+    """
+    if out.is_file() or (suffix_of(out) in SCAN_SUFFIXES and not out.is_dir()):
+        raise UsageError(f"{out.name}: several scans need a folder to go to; give the name of one")
+    pairs = []
+    for source in sources:
+        scans = find_scans(source, leave_out=out) if source.is_dir() else [source]
+        for scan in scans:
+            inside = scan.relative_to(source) if source.is_dir() and scan != source else Path(scan.name)
+            if scan.is_file():
+                inside = inside.with_name(result_name(scan))
+            pairs.append((scan, out / inside))
+    targets = [target for _, target in pairs]
+    if len(set(targets)) < len(targets):
+        raise UsageError("two inputs have the same name, so that one result would replace the other; run them apart")
+    return pairs
+
+
+def result_name(scan: Path) -> str:
+    """The file's name, or one of the same kind that can be written."""
+    suffix = suffix_of(scan)
+    if suffix in (".nhdr", ".mhd"):
+        return scan.name[: -len(suffix)] + {".nhdr": ".nrrd", ".mhd": ".mha"}[suffix]
+    try:
+        return scan.stem if input_format(scan) == DICOM else scan.name
+    except InputError:  # it will be said when its turn comes
+        return scan.name
+
+
+def for_each(
+    pairs: list[tuple[Path, Path]],
+    work: Callable[[Path, Path, Progress], Sequence[str]],
+    progress: Progress,
+    *,
+    finished: Callable[[Path], bool] = lambda target: False,
+    explain: Callable[[Exception], str] = str,
+) -> Iterator[Outcome]:
+    """Do `work(scan, target, progress)`, which gives warnings, for one scan after the other, going on after a bad one.
+
+    finished  whether a target is there from an earlier run, so that its scan is left alone
+    explain   says in a sentence what an error means
+    """
+    for number, (source, target) in enumerate(pairs, start=1):
+        if finished(target):
+            yield Outcome(source, target, SKIPPED, 0.0, "finished before")
+            continue
+        progress.say(f"{number} of {len(pairs)}: {source.name}")
+        started = time.perf_counter()
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            warnings = work(source, target, Progress(progress.sink, progress.cancelled))
+        except Cancelled:
+            raise
+        except Exception as error:  # whatever is wrong with one scan, the others are to be done
+            yield Outcome(source, target, FAILED, time.perf_counter() - started, explain(error))
+        else:
+            yield Outcome(source, target, FINISHED, time.perf_counter() - started, "; ".join(dict.fromkeys(warnings)))
+
+
+def enhance_many(
+    pairs: list[tuple[Path, Path]],
+    options: EnhanceOptions,
+    files: FileOptions,
+    progress: Progress,
+    *,
+    resume: bool = False,
+    explain: Callable[[Exception], str] = str,
+) -> Iterator[Outcome]:
+    """Enhance one scan after the other; yields what became of each.
+
+    With `resume`, a scan whose result is there with all asked for beside it is left alone; half of it is made anew.
+    What is wrong for every scan, as a model or a device that is not there, is raised before the first.
+    """
+    from ..inference import choose_device
+    from ..models import load_model
+
+    choose_device(options.device)
+    loaded = None if options.model is None else load_model(options.model)
+    if resume:
+        files = files.model_copy(update={"overwrite": True})
+
+    def work(source: Path, target: Path, own: Progress) -> list[str]:
+        reports = enhance_file(source, target, options, files.for_target(target), own, loaded)
+        return [warning for report in reports for warning in report["warnings"]]
+
+    def finished(target: Path) -> bool:
+        return resume and all(path.exists() for path in (target, *files.for_target(target).extras().values()))
+
+    return for_each(pairs, work, progress, finished=finished, explain=explain)
+
+
+def write_outcomes(outcomes: list[Outcome], path: Path) -> None:
+    """The table of what became of each scan, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["input", "output", "status", "seconds", "message"])
+    for outcome in outcomes:
+        writer.writerow([outcome.source, outcome.target, outcome.status, f"{outcome.seconds:.2f}", outcome.message])
+    with atomic_file(path, overwrite=True) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
