@@ -1,7 +1,17 @@
 """The registry of models: cards, weights as safetensors with a checksum, and the bundled ones in `weights/`."""
 
 from .card import Card, DataSpec, DiffusionSpec, NetworkSpec, Range, ValidRanges, read_card
-from .registry import Model, add_model, best_model, find_model, list_models, load_model, save_model, verify_model
+from .registry import (
+    Model,
+    add_model,
+    best_model,
+    find_model,
+    installed_folders,
+    list_models,
+    load_model,
+    save_model,
+    verify_model,
+)
 
 __all__ = [
     "Card",
@@ -14,6 +24,7 @@ __all__ = [
     "add_model",
     "best_model",
     "find_model",
+    "installed_folders",
     "list_models",
     "load_model",
     "read_card",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -13,8 +14,6 @@ from .card import Card, NetworkSpec, read_card, write_card
 from .weights_file import WEIGHTS, load_weights, save_weights
 
 if TYPE_CHECKING:
-    import torch
-
     from ..diffusion import Process
     from ..networks import Denoiser
 
@@ -37,22 +36,25 @@ def bundled_folder() -> Path:
 
 
 def user_folder() -> Path:
-    """Where models that a user added are: $DIFFUSIONCORE_MODELS, or `DiffusionCore/models` in the user's data folder."""
+    """Where added models are: $DIFFUSIONCORE_MODELS, or `DiffusionCore/models` in the user's data folder."""
     if named := os.environ.get("DIFFUSIONCORE_MODELS"):
         return Path(named)
     base = os.environ.get("XDG_DATA_HOME") or os.environ.get("LOCALAPPDATA")
     return (Path(base) if base else Path.home() / ".local" / "share") / "DiffusionCore" / "models"
 
 
+def installed_folders() -> list[Path]:
+    """The folder of every installed model, whether it is in order or not, bundled ones first, by name."""
+    roots = (bundled_folder(), user_folder())
+    return [card.parent for root in roots for card in sorted(root.glob(f"[!.]*/{CARD}"))]
+
+
 def list_models() -> list[tuple[Card, Path]]:
     """Every installed model with a readable card, bundled ones first, by name."""
     found = []
-    for root in (bundled_folder(), user_folder()):
-        for card in sorted(root.glob(f"*/{CARD}")):
-            try:
-                found.append((read_card(card), card.parent))
-            except ModelError:
-                continue
+    for folder in installed_folders():
+        with contextlib.suppress(ModelError):
+            found.append((read_card(folder / CARD), folder))
     return found
 
 
@@ -77,11 +79,15 @@ def find_model(name_or_path: str | Path) -> Path:
     raise ModelError(f"no model {str(name_or_path)!r}; installed: {names}")
 
 
-def best_model(task: str, modality: str) -> Path:
-    """The bundled model for a task and modality. Raises `ModelError` if there is none."""
-    for card, folder in list_models():
-        if card.task == task and card.modality == modality:
-            return folder
+def best_model(task: str, modality: str, dims: int = 3) -> Path:
+    """The model for a task and modality: one of `dims` dimensions if there is, a bundled one before an added one.
+
+    Raises `ModelError` if there is none.
+    """
+    fitting = [(card, folder) for card, folder in list_models() if (card.task, card.modality) == (task, modality)]
+    fitting.sort(key=lambda found: found[0].network.unet.get("spatial_dims", 3) != dims)
+    if fitting:
+        return fitting[0][1]
     raise ModelError(f"no installed model can {task.replace('_', '-')} {modality} scans; name one with --model")
 
 
@@ -175,6 +181,8 @@ def add_model(source: Path, overwrite: bool = False) -> Path:
     folder = find_model(source)
     card = read_card(folder / CARD)
     target = user_folder() / card.name
+    if (bundled_folder() / card.name / CARD).is_file():
+        raise OutputError(f"{card.name!r} is the name of a bundled model; give the model another name on its card")
     if target.exists() and not overwrite:
         raise OutputError(f"a model {card.name!r} is already there; --overwrite replaces it")
     staged = target.with_name(f".{card.name}.tmp")

@@ -26,18 +26,18 @@ def sha256(path: Path) -> str:
 def save_weights(state: dict[str, torch.Tensor], path: Path) -> str:
     """Write floating-point tensors in half precision; returns the file's SHA-256."""
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     halves = {
         name: (tensor.detach().to(torch.float16) if tensor.is_floating_point() else tensor.detach()).contiguous().cpu()
         for name, tensor in state.items()
     }
-    save_file(halves, str(path))
+    path.write_bytes(save(halves))  # not by save_file, whose files only their owner can read
     return sha256(path)
 
 
 def load_weights(path: Path, expected_sha256: str, model: str) -> dict[str, torch.Tensor]:
-    """Tensors in float32. Raises `ModelError` if the file is missing, is not the one the card names, or is no safetensors.
+    """Tensors in float32. Raises `ModelError` if the file is missing, is not the one on the card, or is no safetensors.
 
     The checksum is compared first, so that nothing of a file that was tampered with is parsed; other formats, pickles
     above all, are never opened.
