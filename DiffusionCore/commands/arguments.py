@@ -10,13 +10,13 @@ from ..tasks.options import Options, parse_options
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with our errors and an example at the end of the help."""
+    """argparse, with our errors and examples at the end of the help."""
 
-    def __init__(self, command: str, what: str, example: str) -> None:
+    def __init__(self, command: str, what: str, *examples: str) -> None:
         super().__init__(
             prog=f"diffusioncore {command}",
             description=what,
-            epilog=f"example:\n  {example}",
+            epilog="\n  ".join((f"example{'s' * (len(examples) > 1)}:", *examples)),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -35,12 +35,14 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--verbose", action="store_true", help="say more; a traceback with an error")
 
 
-def add_options(parser: argparse.ArgumentParser, model: type[Options]) -> None:
-    """One argument for each field of `model`: a flag for a bool, choices for a Literal, else a value."""
+def add_options(parser: argparse.ArgumentParser, model: type[Options], *only: str) -> None:
+    """One argument for each field of `model`, or for those named: a flag for a bool, choices for a Literal, a value."""
     groups: dict[str, Any] = {}
     for name, field in model.model_fields.items():
+        if only and name not in only:
+            continue
         title = (field.json_schema_extra or {}).get("group", "what to do")
-        group = groups.setdefault(title, parser.add_argument_group(title))
+        group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
         flag = "--" + name.replace("_", "-")
         kind = plain_type(field.annotation)
         text = (field.description or "").replace("%", "%%")

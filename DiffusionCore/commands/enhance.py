@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
-from ..errors import PartialFailure
-from ..tasks.options import EnhanceOptions
-from ..tasks.scan_files import (
-    FAILED,
-    FileOptions,
-    Outcome,
-    enhance_file,
-    enhance_many,
-    is_many,
-    pair_up,
-    report_of,
-    write_outcomes,
-)
+from ..tasks.options import EnhanceOptions, FileOptions
 from .arguments import Parser, add_options, add_output_arguments, options_from
 from .console import console_progress
-from .tables import print_table
+from .figures import report_rows
+from .tables import print_json, print_table
 
 
 def main(argv: list[str]) -> int:
@@ -30,6 +20,7 @@ def main(argv: list[str]) -> int:
         "enhance",
         "Remove noise from a CT or MR scan; from many, if several or a folder are given, into a folder.",
         "diffusioncore enhance head.nii.gz head_enhanced.nii.gz --figure head.png --report head.json",
+        "diffusioncore enhance study_folder enhanced_folder --preset careful --uncertainty spread.nii.gz --resume",
     )
     parser.add_argument("input", nargs="+", type=Path, metavar="IN", help="scan: NIfTI, NRRD, MHA, DICOM folder")
     parser.add_argument("output", type=Path, metavar="OUT", help="result; without a suffix a folder (derived DICOM)")
@@ -37,48 +28,34 @@ def main(argv: list[str]) -> int:
     add_options(parser, EnhanceOptions)
     add_options(parser, FileOptions)
     add_output_arguments(parser)
-    given = parser.parse_args(argv)
+    given = parser.parse_intermixed_args(argv)
     options, files = options_from(given, EnhanceOptions), options_from(given, FileOptions)
+    from ..tasks.many_scans import enhance_many, is_many, pair_up
+    from ..tasks.scan_files import enhance_file
+    from .folder_mode import collect, explanation, say_many
+
     with console_progress(given.quiet, given.json) as progress:
-        if is_many(given.input):
+        if is_many(given.input, given.output):
             pairs = pair_up(given.input, given.output)
-            outcomes = list(enhance_many(pairs, options, files, progress, resume=given.resume))
-        else:
-            results = enhance_file(given.input[0], given.output, options, files, progress)
-            say_one(results[0], given.output, given.json, given.quiet)
-            return 0
-    return say_many(outcomes, given.output, given.json)
-
-
-def say_one(result: Any, target: Path, as_json: bool, quiet: bool) -> None:
-    """The result's figures on stdout."""
-    if as_json:
-        from ..report.page import plain
-
-        print(json.dumps(plain(report_of(result)), allow_nan=False))
-        return
-    rows = []
-    for name, figure in result.metrics["without_reference"].items():
-        rows.append((name, figure))
-    for when, figures in result.metrics.get("reference", {}).items():
-        rows += [(f"{when} {name}", value) for name, value in figures.items()]
-    print_table(("figure", "value"), rows)
-    for warning in result.warnings:
-        print(f"warning: {warning}")
-    print(f"written: {target}")
-
-
-def say_many(outcomes: list[Outcome], out: Path, as_json: bool) -> int:
-    """The table of many scans on stdout and as report.csv. Raises `PartialFailure` if any failed."""
-    write_outcomes(outcomes, out / "report.csv")
-    if as_json:
-        print(json.dumps([{**vars(o), "source": str(o.source), "target": str(o.target)} for o in outcomes]))
-    else:
-        print_table(
-            ("scan", "status", "seconds", "message"),
-            [(o.source.name, o.status, f"{o.seconds:.1f}", o.message) for o in outcomes],
-        )
-    failed = sum(o.status == FAILED for o in outcomes)
-    if failed:
-        raise PartialFailure(f"{failed} of {len(outcomes)} scans failed; see {out / 'report.csv'}")
+            outcomes = enhance_many(pairs, options, files, progress, resume=given.resume, explain=explanation)
+            return say_many(collect(outcomes, len(pairs), given.output), given)
+        reports = enhance_file(given.input[0], given.output, options, files, progress)
+    say_one(reports, given)
     return 0
+
+
+def say_one(reports: list[dict[str, Any]], given: argparse.Namespace) -> None:
+    """The figures of one scan, or of the volumes of a 4D file, on stdout."""
+    if given.json:
+        print_json(reports[0] if len(reports) == 1 else reports)
+        return
+    for number, report in enumerate(reports):
+        made = report["provenance"]
+        if len(reports) > 1:
+            print(f"{'' if number == 0 else chr(10)}volume {number}")
+        print(f"{made['input']['modality']} ({made['input']['modality_reason']}), model {made['model']['name']}")
+        print_table(("figure", "before", "after"), report_rows(report["figures"]))
+    if not given.quiet:
+        for warning in dict.fromkeys(warning for report in reports for warning in report["warnings"]):
+            print(f"warning: {warning}", file=sys.stderr)
+        print(f"written: {given.output}", file=sys.stderr)

@@ -1,0 +1,99 @@
+"""What the tests of models, tasks, report and commands share: untrained models and small scans."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from DiffusionCore.volume import Volume, write_volume
+
+PLACE = np.array([[-1.0, 0, 0, 14], [0, 1.2, 0, -17], [0, 0, 1.5, 5], [0, 0, 0, 1]])
+
+
+def untrained(folder: Path, modality: str = "MR", dims: int = 3, **card: object) -> Path:
+    """A model folder with a network of channels (4, 8) and random weights, which loads and runs in milliseconds."""
+    import torch
+
+    from DiffusionCore.diffusion import make_process
+    from DiffusionCore.models import Card, DiffusionSpec, NetworkSpec, Range, ValidRanges, save_model
+    from DiffusionCore.networks import DenoiserConfig, UNetConfig, build_denoiser
+
+    unet = UNetConfig(spatial_dims=dims, in_channels=5, channels=(4, 8))
+    process = make_process("cosine_zero_snr", 40)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        denoiser = build_denoiser(DenoiserConfig(network=unet), process.signal, process.noise)
+    wide = Range(low=1e-4, high=10.0)
+    facts = {
+        "name": folder.name,
+        "task": "enhance",
+        "modality": modality,
+        "summary": "Untrained, for tests.",
+        "network": NetworkSpec(unet=dataclasses.asdict(unet)),
+        "diffusion": DiffusionSpec(process="cosine_zero_snr", steps=40),
+        "normalisation": "hu" if modality == "CT" else "p99.5",
+        "valid": ValidRanges(sigma_normalised=wide, spacing_mm=wide, slice_spacing_mm=wide),
+    }
+    save_model(folder, Card(**{**facts, **card}), denoiser)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[..., Path]:
+    """untrained(folder, modality, dims, **fields of the card) -> the folder of a new model."""
+    return untrained
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of installed models: tiny-mr, tiny-ct, and tiny-flat for slices."""
+    root = tmp_path_factory.mktemp("models")
+    untrained(root / "tiny-mr", "MR")
+    untrained(root / "tiny-ct", "CT")
+    untrained(root / "tiny-flat", "MR", dims=2)
+    return root
+
+
+@pytest.fixture
+def installed(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tiny models are all that is installed."""
+    empty = tmp_path_factory.mktemp("bundled")
+    monkeypatch.setattr("DiffusionCore.models.registry.bundled_folder", lambda: empty)
+    monkeypatch.setenv("DIFFUSIONCORE_MODELS", str(tiny_models))
+    return tiny_models
+
+
+@pytest.fixture(scope="session")
+def mr() -> Volume:
+    """A noisy MR phantom (24, 26, 28): two tissues, dark background, Rician noise of sigma 40."""
+    rng = np.random.default_rng(0)
+    k, j, i = np.meshgrid(*(np.linspace(-1, 1, n) for n in (24, 26, 28)), indexing="ij")
+    clean = 600.0 * (k**2 + j**2 + i**2 < 0.8) + 400.0 * (k**2 + j**2 + i**2 < 0.2)
+    noisy = np.hypot(clean + rng.normal(0, 40, clean.shape), rng.normal(0, 40, clean.shape))
+    return Volume(np.rint(noisy).astype(np.int16), PLACE, "MR", {"modality_reason": "made as MR"})
+
+
+@pytest.fixture(scope="session")
+def ct() -> Volume:
+    """A noisy CT phantom (24, 26, 28) in HU: a body in air, noise of sigma 20."""
+    rng = np.random.default_rng(1)
+    k, j, i = np.meshgrid(*(np.linspace(-1, 1, n) for n in (24, 26, 28)), indexing="ij")
+    clean = np.where(j**2 + i**2 < 0.7, 40.0, -1000.0) + 150.0 * (k**2 + j**2 + i**2 < 0.1)
+    noisy = np.maximum(clean + rng.normal(0, 20, clean.shape), -1024)
+    return Volume(np.rint(noisy).astype(np.int16), PLACE, "CT", {"modality_reason": "made as CT"})
+
+
+@pytest.fixture
+def mr_file(mr: Volume, tmp_path: Path) -> Path:
+    """The MR phantom as a file."""
+    return write_volume(mr, tmp_path / "head.nii.gz")
+
+
+@pytest.fixture
+def ct_file(ct: Volume, tmp_path: Path) -> Path:
+    """The CT phantom as a file."""
+    return write_volume(ct, tmp_path / "body.nii.gz")
