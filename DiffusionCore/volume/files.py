@@ -74,7 +74,7 @@ def write_volume(volume: Volume, path: str | os.PathLike[str], *, overwrite: boo
 
             write_nrrd(volume, temporary)
         else:
-            from .itk_files import write_metaimage
+            from .metaimage import write_metaimage
 
             write_metaimage(volume, temporary)
     return path
@@ -118,9 +118,9 @@ def _read(path: Path, kind: str, frame: int | None) -> Volume:
         from .nrrd import read_nrrd
 
         return read_nrrd(path, frame)
-    from .itk_files import read_itk
+    from .metaimage import read_metaimage
 
-    return read_itk(path, kind, frame)
+    return read_metaimage(path, frame)
 
 
 def _given(volume: Volume, modality: str) -> Volume:

@@ -51,9 +51,9 @@ def read_header(path: str | os.PathLike[str]) -> Header:
 
         return read_nrrd_header(path)
     if kind == formats.METAIMAGE:
-        from .itk_files import read_itk_header
+        from .metaimage import read_metaimage_header
 
-        return read_itk_header(path, kind)
+        return read_metaimage_header(path)
     from .dicom_read import read_dicom_header
 
     return read_dicom_header(path)
@@ -69,6 +69,8 @@ def make_header(
         grid = Volume(np.broadcast_to(np.uint8(0), shape), matrix)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
+    except (ValueError, OverflowError) as error:  # more voxels than numpy can count
+        raise InputError(f"{name}: its header's dimensions ({file_order(shape)}) cannot be; it is damaged") from error
     return Header(grid.shape, grid.spacing, frames, dtype, kind, grid.ijk_to_ras)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -17,33 +18,77 @@ _CHUNK = 4 << 20
 
 
 @contextlib.contextmanager
-def open_to_read(path: Path) -> Iterator[IO[bytes]]:
-    """A readable, seekable stream of what `path` holds, decompressed if its first bytes are gzip's.
-
-    Errors of the file system and of the compression become `InputError`.
-    """
+def open_plain(path: Path) -> Iterator[IO[bytes]]:
+    """A readable file. Errors of the file system, and of decompression in the block, become `InputError`."""
     from isal import igzip, isal_zlib
 
     try:
         with path.open("rb") as file:
-            if is_gzip(file):
-                with igzip.IGzipFile(fileobj=file) as stream:
-                    yield stream
-            else:
-                yield file
+            yield file
     except (EOFError, igzip.BadGzipFile, isal_zlib.error) as error:
-        raise InputError(f"{path.name}: its gzip data are truncated or damaged; fetch or export it again") from error
+        raise InputError(
+            f"{path.name}: its compressed data are truncated or damaged; fetch or export it again"
+        ) from error
     except OSError as error:
         raise InputError(f"{path.name}: cannot be read ({error.strerror or error})") from error
 
 
 @contextlib.contextmanager
+def open_to_read(path: Path) -> Iterator[IO[bytes]]:
+    """A readable, seekable stream of what `path` holds, decompressed if its first bytes are gzip's.
+
+    Errors of the file system and of the compression become `InputError`.
+    """
+    with open_plain(path) as file:
+        if is_gzip(file):
+            with gzip_part(file) as stream:
+                yield stream
+        else:
+            yield file
+
+
+@contextlib.contextmanager
 def gzip_part(file: IO[bytes]) -> Iterator[IO[bytes]]:
-    """The decompressed rest of an open file whose compressed data begin where it stands."""
+    """The decompressed rest of an open file whose gzip data begin where it stands."""
     from isal import igzip
 
     with igzip.IGzipFile(fileobj=file) as stream:
         yield stream
+
+
+@contextlib.contextmanager
+def zlib_part(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The decompressed rest of an open file whose zlib data begin where it stands."""
+    yield _Inflated(file)  # type: ignore[misc]
+
+
+class _Inflated(io.RawIOBase):
+    """What a file's zlib data hold, decompressed as it is read, so that data that hold too much take no memory."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        from isal.igzip_lib import DECOMP_ZLIB, IgzipDecompressor
+
+        self._file, self._engine = file, IgzipDecompressor(flag=DECOMP_ZLIB)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._engine.eof:
+            packed = self._file.read(_CHUNK) if self._engine.needs_input else b""
+            if self._engine.needs_input and not packed:
+                raise EOFError
+            data = self._engine.decompress(packed, max_length=len(buffer))
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+        return 0
+
+
+def skip(stream: IO[bytes], count: int) -> None:
+    """Read past `count` bytes of a stream that cannot be sought."""
+    while count > 0 and (data := stream.read(min(count, _CHUNK))):
+        count -= len(data)
 
 
 @contextlib.contextmanager
