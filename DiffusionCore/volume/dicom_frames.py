@@ -16,7 +16,8 @@ from pydicom.valuerep import format_number_as_ds
 
 from ..errors import InputError
 from .dicom_attributes import duplicate, header_tags
-from .dicom_scan import frame_count, read_header
+from .dicom_header import number, read_header, whole
+from .dicom_scan import frame_count
 
 # Functional group -> {its attribute: the attribute of a classic image that says the same}
 # (PS3.3 C.7.6.16.2, C.8.13.5, C.8.15.3).
@@ -56,6 +57,8 @@ _FUNCTIONAL_GROUPS: dict[str, dict[str, str]] = {
     "MRDiffusionSequence": {"DiffusionBValue": "DiffusionBValue"},
 }
 
+# How far rounded direction cosines may be from unit length and from perpendicular.
+_ROUNDED_LENGTH, _ROUNDED_COSINE = 1e-2, 1e-3
 _LOSSY_SYNTAXES = (JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless)
 
 
@@ -81,7 +84,7 @@ class Frame:
     @property
     def shape(self) -> tuple[int, int]:
         """(J, I): rows, columns."""
-        return int(self.header.Rows), int(self.header.Columns)
+        return whole(self.header, "Rows", 0), whole(self.header, "Columns", 0)
 
     @property
     def normal(self) -> np.ndarray:
@@ -154,10 +157,13 @@ def _flatten(groups: Dataset, plane: Dataset) -> None:
 def _set(plane: Dataset, keyword: str, element: DataElement) -> None:
     vr = dictionary_VR(keyword)
     value: Any = element.value
-    if vr != element.VR and vr in ("DS", "IS"):
-        first = float(np.atleast_1d(np.asarray(value, dtype=float))[0])
-        value = format_number_as_ds(first) if vr == "DS" else str(round(first))
-    plane[keyword] = DataElement(keyword, vr, value)
+    try:
+        if vr != element.VR and vr in ("DS", "IS"):
+            first = float(np.atleast_1d(np.asarray(value, dtype=float))[0])
+            value = format_number_as_ds(first) if vr == "DS" else str(round(first))
+        plane[keyword] = DataElement(keyword, vr, value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"damaged DICOM file; {element.keyword} cannot be understood") from error
 
 
 def _legacy_planes(header: Dataset, name: str) -> list[Dataset]:
@@ -168,7 +174,7 @@ def _legacy_planes(header: Dataset, name: str) -> list[Dataset]:
             if keyword in detector and keyword not in base:
                 base[keyword] = detector[keyword]
     first = _frame(Path(name), 0, True, base)
-    step = float(header.get("SpacingBetweenSlices") or header.get("SliceThickness") or 0.0)
+    step = number(header, "SpacingBetweenSlices") or number(header, "SliceThickness") or 0.0
     if step == 0.0:
         raise InputError(f"{name}: {frame_count(header)} frames without a place or a spacing for each")
     planes = []
@@ -199,19 +205,25 @@ def _frame(path: Path, index: int, multiframe: bool, header: Dataset) -> Frame:
     if spacing.min() <= 0:
         raise InputError(f"{path.name}: PixelSpacing is {spacing[0]:g}×{spacing[1]:g} mm; it must be above zero")
     lengths = np.linalg.norm(axes, axis=1)
-    if np.any(np.abs(lengths - 1) > 1e-2) or abs(axes[0] @ axes[1]) > 1e-2:
+    if np.any(np.abs(lengths - 1) > _ROUNDED_LENGTH) or abs(axes[0] @ axes[1]) > _ROUNDED_COSINE:
         raise InputError(f"{path.name}: ImageOrientationPatient is not two perpendicular unit vectors")
-    axes = axes / lengths[:, None]
+    row = axes[0] / lengths[0]
+    column = axes[1] - (axes[1] @ row) * row  # what rounding left is no shear
+    axes = np.array([row, column / np.linalg.norm(column)])
     return Frame(path, index, multiframe, header, position, axes, (float(spacing[0]), float(spacing[1])))
 
 
 def _check_pixels(header: Dataset, name: str) -> None:
     kind = str(header.get("PhotometricInterpretation") or "MONOCHROME2")
-    if int(header.get("SamplesPerPixel") or 1) != 1 or not kind.startswith("MONOCHROME"):
+    if whole(header, "SamplesPerPixel", 1) != 1 or not kind.startswith("MONOCHROME"):
         raise InputError(f"{name}: a colour image ({kind}); only images of one value per pixel can be worked on")
     if header.get("BitsAllocated") == 1 or header.get("Modality") in ("SEG", "RTDOSE"):
         raise InputError(f"{name}: {header.get('Modality', 'a mask')}, not a scan of a patient")
-    if int(header.get("HighBit") or 0) > int(header.get("BitsStored") or 64) - 1:
+    allocated = whole(header, "BitsAllocated", 16)
+    bits = whole(header, "BitsStored", allocated)
+    if allocated not in (8, 16, 32, 64) or not 1 <= bits <= allocated:
+        raise InputError(f"{name}: damaged DICOM file; {bits} bits of {allocated} cannot be a pixel")
+    if whole(header, "HighBit", bits - 1) > bits - 1:
         raise InputError(
             f"{name}: values begin above the lowest bit (HighBit {header.HighBit}), which is not supported"
         )

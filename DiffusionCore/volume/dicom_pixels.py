@@ -22,6 +22,7 @@ from pydicom.uid import (
 
 from ..errors import InputError
 from .dicom_frames import Frame
+from .dicom_header import number, whole
 from .dicom_scan import frame_count
 
 _PIXEL_MODULE = (
@@ -32,14 +33,13 @@ _PIXEL_MODULE = (
 
 def rescale_of(header: Dataset) -> tuple[float, float]:
     """(slope, intercept) from stored values to the image's units; (1, 0) where the header has none."""
-    slope, intercept = header.get("RescaleSlope"), header.get("RescaleIntercept")
-    slope = 1.0 if slope in (None, "") else float(slope)
-    intercept = 0.0 if intercept in (None, "") else float(intercept)
-    if slope == 0.0 or not (np.isfinite(slope) and np.isfinite(intercept)):
-        raise InputError(
-            f"the image's rescale slope is {slope:g} and its intercept {intercept:g}; no values can be told"
-        )
-    return slope, intercept
+    told = []
+    for keyword, unscaled in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)):
+        value = unscaled if header.get(keyword) in (None, "") else number(header, keyword)
+        if value is None or (value == 0.0 and keyword == "RescaleSlope"):
+            raise InputError(f"an image's {keyword} is zero or no number, so that its values cannot be told")
+        told.append(value)
+    return told[0], told[1]
 
 
 def value_dtype(frames: Sequence[Frame]) -> np.dtype:
@@ -50,12 +50,12 @@ def value_dtype(frames: Sequence[Frame]) -> np.dtype:
     """
     scales = {rescale_of(frame.header) for frame in frames}
     slopes = {slope for slope, _ in scales}
-    whole = all(slope.is_integer() and intercept.is_integer() for slope, intercept in scales)
-    if len(slopes) > 1 or not whole or any("BitsStored" not in f.header for f in frames):
+    integers = all(slope.is_integer() and intercept.is_integer() for slope, intercept in scales)
+    if len(slopes) > 1 or not integers or any("BitsStored" not in f.header for f in frames):
         return np.dtype(np.float32)
     low, high = 0.0, 0.0
     for frame in frames:
-        bits, signed = int(frame.header.BitsStored), int(frame.header.get("PixelRepresentation") or 0)
+        bits, signed = whole(frame.header, "BitsStored", 16), whole(frame.header, "PixelRepresentation", 0)
         least, most = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
         slope, intercept = rescale_of(frame.header)
         ends = (slope * least + intercept, slope * most + intercept)

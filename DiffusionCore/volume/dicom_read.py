@@ -12,8 +12,9 @@ from pydicom.dataset import Dataset
 
 from ..errors import InputError
 from .dicom_frames import read_frames
+from .dicom_header import number, quiet_pydicom
 from .dicom_pixels import read_voxels, rescale_of, same_pixels, value_dtype
-from .dicom_scan import ScannedSeries, choose_series, quiet_pydicom, scan_series
+from .dicom_scan import ScannedSeries, choose_series, scan_series
 from .dicom_sort import Stack, choose_volume, find_stacks, regular_stack
 from .dicom_source import DicomSource, source_of
 from .formats import DICOM
@@ -117,10 +118,10 @@ def _facts(stack: Stack, chosen: ScannedSeries) -> dict[str, Any]:
     if header.get("PhotometricInterpretation") == "MONOCHROME1":
         facts["photometric"] = "MONOCHROME1"
         facts["warnings"].append("MONOCHROME1: low values are bright; values are kept as they are")
-    padding = header.get("PixelPaddingValue")
-    if padding not in (None, ""):
+    padding = number(header, "PixelPaddingValue")
+    if padding is not None:
         slope, intercept = rescale_of(header)
-        facts |= {"pixel_padding_stored": int(padding), "pixel_padding": float(int(padding) * slope + intercept)}
+        facts |= {"pixel_padding_stored": int(padding), "pixel_padding": padding * slope + intercept}
     return facts
 
 

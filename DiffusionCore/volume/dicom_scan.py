@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydicom
 from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
 from ..errors import InputError
+from .dicom_header import number, quiet_pydicom, read_header, whole
 
 # Objects with rows and columns that are not scans: they never make a folder ambiguous.
 _NOT_SCANS = ("RTDOSE", "SEG", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC", "ECG")
@@ -42,44 +39,6 @@ class ScannedSeries:
     files: tuple[Path, ...]
     localizer: bool = False
     warnings: tuple[str, ...] = ()
-
-
-@contextmanager
-def quiet_pydicom() -> Iterator[None]:
-    """Silence pydicom's warnings and log: they quote attribute values, which may be a patient's."""
-    logger = logging.getLogger("pydicom")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = before
-
-
-def read_header(path: Path, tags: Sequence[str]) -> FileDataset | None:
-    """The attributes `tags` of a DICOM file, without its pixels; None if the file is not DICOM.
-
-    Files without the 128-byte preamble (older archives) are accepted if they begin with a DICOM element and name a
-    series. Raises `InputError` if the file is DICOM but damaged.
-    """
-    try:
-        with path.open("rb") as file:
-            start = file.read(132)
-    except OSError as error:
-        raise InputError(f"{path.name}: cannot be read ({error.strerror})") from error
-    standard = start[128:] == b"DICM"
-    if not standard and start[:2] not in (b"\x08\x00", b"\x02\x00"):
-        return None
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags), force=not standard)
-        identified = "SOPClassUID" in header and "SeriesInstanceUID" in header
-    except Exception as error:  # whatever a damaged file makes the parser stumble over
-        if not standard:
-            return None
-        raise InputError(f"{path.name}: damaged DICOM file; the header cannot be read") from error
-    return header if standard or identified else None
 
 
 def scan_series(path: Path) -> list[ScannedSeries]:
@@ -144,10 +103,10 @@ def choose_series(found: Sequence[ScannedSeries], series: int | str | None, name
 
 def _is_image(header: FileDataset, name: str) -> bool:
     """Whether the object has pixels. Raises `InputError` if it should have some, or ends before it says what it is."""
-    if header.get("Rows") and header.get("Columns"):
+    if whole(header, "Rows", 0) > 0 and whole(header, "Columns", 0) > 0:
         return True
     kinds = [k for k in (header.file_meta.get("MediaStorageSOPClassUID"), header.get("SOPClassUID")) if k]
-    if not kinds or any("Image Storage" in UID(kind).name for kind in kinds):
+    if not kinds or any("Image Storage" in UID(str(kind)).name for kind in kinds):
         raise InputError(f"{name}: damaged DICOM file; the header ends before it describes the image")
     return False
 
@@ -156,7 +115,7 @@ def _series(uid: str, members: list[tuple[Path, FileDataset]], warned: tuple[str
     first = members[0][1]
     summary = SeriesSummary(
         uid=uid,
-        number=_number(first.get("SeriesNumber")),
+        number=None if number(first, "SeriesNumber") is None else whole(first, "SeriesNumber", 0),
         description=_printable(str(first.get("SeriesDescription") or "")),
         modality=str(first.get("Modality") or ""),
         count=sum(frame_count(header) for _, header in members),
@@ -167,14 +126,7 @@ def _series(uid: str, members: list[tuple[Path, FileDataset]], warned: tuple[str
 
 def frame_count(header: FileDataset) -> int:
     """How many frames a file's pixel data holds; 1 where NumberOfFrames is absent, empty or not a number."""
-    return max(_number(header.get("NumberOfFrames")) or 1, 1)
-
-
-def _number(value: object) -> int | None:
-    try:
-        return int(str(value))
-    except ValueError:
-        return None
+    return max(whole(header, "NumberOfFrames", 1), 1)
 
 
 def _listed(series: Sequence[ScannedSeries]) -> str:

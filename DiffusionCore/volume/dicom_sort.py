@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import InputError, UsageError
 from .dicom_frames import Frame
+from .dicom_header import number, whole
 
 # Planes this near each other, or a tenth of a pixel if that is less, are at one place.
 _SAME_PLACE_MM = 0.01
@@ -151,8 +152,8 @@ def _same_place(frame: Frame) -> float:
 
 def _single(frame: Frame) -> Stack:
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
-        thickness = abs(float(frame.header.get(keyword) or 0.0))
-        if np.isfinite(thickness) and thickness > 0:
+        thickness = abs(number(frame.header, keyword) or 0.0)
+        if thickness > 0:
             return Stack((frame,), thickness * frame.normal)
     note = "one slice without SliceThickness: 1 mm is assumed"
     return Stack((frame,), frame.normal, (note,))
@@ -184,7 +185,7 @@ def _places(group: Sequence[Frame]) -> list[list[Frame]]:
         group,
         key=lambda f: (
             *(round(float(f.position @ axis) / near) for axis in (normal, row, column)),
-            _order(f.header.get("InstanceNumber")),
+            whole(f.header, "InstanceNumber", 0),
             f.index,
         ),
     )
@@ -246,14 +247,7 @@ def _without_copies(place: list[Frame], same_image: SameImage) -> list[Frame]:
 
 
 def _repeat_order(frame: Frame) -> tuple[Any, ...]:
-    return (*(_comparable(frame.header.get(k)) for k in _REPEATS), _order(frame.header.get("InstanceNumber")))
-
-
-def _order(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return 0.0
+    return (*(_comparable(frame.header.get(k)) for k in _REPEATS), whole(frame.header, "InstanceNumber", 0))
 
 
 def _comparable(value: Any) -> tuple[Any, ...]:

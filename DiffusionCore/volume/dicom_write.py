@@ -26,8 +26,8 @@ from .dicom_derivation import (
 )
 from .dicom_encode import Encoding, encoding_for, percentile_window, put_pixels, put_rescale, put_window
 from .dicom_frames import Frame
+from .dicom_header import quiet_pydicom, whole
 from .dicom_identity import derived_uid, fingerprint, inherit_identity, new_identity, voxel_digest
-from .dicom_scan import quiet_pydicom
 from .dicom_source import DicomSource, Match, match_slices, plane_geometry
 from .volume import Volume
 
@@ -124,7 +124,7 @@ def _common(
         inherit_identity(image, origin)
         name_scanner(image, origin.header)
         described = str(origin.header.get("SeriesDescription") or "")
-        number = int(origin.header.get("SeriesNumber") or 0)
+        number = whole(origin.header, "SeriesNumber", 0)
     else:
         new_identity(image, record.source_sha256 or voxel_digest(volume), synthetic)
     suffix = plain_text(record.suffix, 32)
@@ -207,9 +207,8 @@ def _complete(image: Dataset, modality: str) -> None:
 
 def _instance_numbers(matches: Sequence[Match] | None, count: int) -> list[int]:
     """The source's where every slice has a different one (viewers scroll by it), else 1, 2, …"""
-    numbers = [m.frame.header.get("InstanceNumber") if not m.frame.multiframe else None for m in matches or ()]
-    known = [int(n) for n in numbers if n not in (None, "")]
-    return known if len(set(known)) == count else list(range(1, count + 1))
+    known = {0 if m.frame.multiframe else whole(m.frame.header, "InstanceNumber", 0): m for m in matches or ()}
+    return list(known) if len(known) == count and 0 not in known else list(range(1, count + 1))
 
 
 def _copy_private(frame: Frame, image: Dataset) -> None:

@@ -44,7 +44,7 @@ def test_left_is_left(dicom, tmp_path):
         (lambda image: setattr(image, "PixelSpacing", ["0", "1"]), "PixelSpacing is 0×1 mm"),
         (lambda image: setattr(image, "PixelSpacing", None), "PixelSpacing is missing"),
         (lambda image: setattr(image, "ImageOrientationPatient", [1, 0, 0, 1, 0, 0]), "perpendicular"),
-        (lambda image: setattr(image, "RescaleSlope", "0"), "rescale slope is 0"),
+        (lambda image: setattr(image, "RescaleSlope", "0"), "RescaleSlope is zero or no number"),
         (lambda image: setattr(image, "PhotometricInterpretation", "PALETTE COLOR"), "colour image"),
         (lambda image: setattr(image, "Modality", "RTDOSE"), "not a scan"),
         (lambda image: setattr(image, "PixelData", image.PixelData[:-9]), "truncated or damaged"),
@@ -157,3 +157,37 @@ def test_odd_values_are_not_quoted_in_warnings_or_logs(dicom, tmp_path, caplog, 
     assert not recwarn.list
     assert "1970" not in caplog.text
     assert pydicom.dcmread(tmp_path / "out" / "00001.dcm")["PatientID"].value == "T-0001"
+
+
+def test_rounded_direction_cosines_are_no_shear(dicom, tmp_path):
+    def change(image, k):
+        image.ImageOrientationPatient = [f"{float(x):.3f}" for x in image.ImageOrientationPatient]
+
+    matrix = dicom.lps_matrix(turn=dicom.rotation(12, -20, 35))
+    dicom.series(tmp_path, dicom.phantom(), matrix, change=change)
+    columns = read_dicom(tmp_path).ijk_to_ras[:3, :2]
+    assert columns[:, 0] @ columns[:, 1] == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(columns, dicom.ras(matrix)[:3, :2], atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["classic", "enhanced"])
+def test_damage_anywhere_gives_one_sentence_or_a_volume(dicom, tmp_path, kind):
+    if kind == "classic":
+        (path,) = dicom.series(tmp_path, dicom.phantom((1, 6, 5)), dicom.lps_matrix())
+    else:
+        path = tmp_path / "e.dcm"
+        dicom.enhanced(path, [dicom.phantom((2, 4, 4))], dicom.lps_matrix())
+    whole = path.read_bytes()
+    random = np.random.default_rng(5)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in random.integers(132, len(whole), random.integers(1, 5)):
+            damaged[place] = random.choice([random.integers(256), *b"0123456789.- "])
+        if random.random() < 0.3:
+            start = random.integers(132, len(whole))
+            del damaged[start : start + random.integers(1, 30)]
+        path.write_bytes(damaged)
+        try:
+            assert read_dicom(path).voxels.size > 0
+        except InputError as error:
+            assert "\n" not in str(error)
