@@ -94,8 +94,12 @@ def write_dicom_series(
                 match = matches[k] if matches is not None else None
                 _place(image, volume, k, match, origin)
                 if match is not None:
-                    _acquisition(image, match, volume, keep_private)
+                    _acquisition(image, match, volume.modality)
+                    image.SourceImageSequence = source_references([match.frame], match.same_grid)
+                    if keep_private and not match.frame.multiframe:
+                        _copy_private(match.frame, image)
                 elif origin is not None:
+                    _acquisition(image, Match(origin.frames[0], False), volume.modality)
                     image.SourceImageSequence = source_references(origin.frames, False)
                 _complete(image, volume.modality)
                 put_pixels(image, volume.voxels[k], encoding, volume.meta.get("pixel_padding"))
@@ -163,21 +167,19 @@ def _same_thickness(step: float, origin: DicomSource) -> bool:
     return abs(step - own) <= 0.01 * own
 
 
-def _acquisition(image: Dataset, match: Match, volume: Volume, keep_private: bool) -> None:
+def _acquisition(image: Dataset, match: Match, modality: str) -> None:
     """What a slice takes from the source image at its place."""
     header = match.frame.header
     copy_attributes(header, image, SERIES)
     copy_attributes(header, image, [k for k in (*LOSSY, "BurnedInAnnotation") if _filled(header, k)])
-    if header.get("Modality") == volume.modality:
-        copy_attributes(header, image, ACQUISITION[volume.modality])
-        image.ImageType = ["DERIVED", "SECONDARY", *_flavour(header, volume.modality)]
+    if header.get("Modality") == modality:
+        copy_attributes(header, image, ACQUISITION[modality])
+        image.ImageType = ["DERIVED", "SECONDARY", *_flavour(header, modality)]
         if _filled(header, "WindowCenter") and _filled(header, "WindowWidth"):
+            image.pop("VOILUTFunction", None)
             copy_attributes(header, image, WINDOW)
     if not match.same_grid and "ReconstructionDiameter" in image:
         del image.ReconstructionDiameter
-    image.SourceImageSequence = source_references([match.frame], match.same_grid)
-    if keep_private and not match.frame.multiframe:
-        _copy_private(match.frame, image)
 
 
 def _filled(header: Dataset, keyword: str) -> bool:

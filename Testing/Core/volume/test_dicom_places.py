@@ -152,12 +152,17 @@ def test_finer_slices_get_places_and_thickness_of_their_own(dicom, tmp_path):
 
 
 def test_a_reformatted_volume_names_every_source_image(dicom, tmp_path):
-    dicom.series(tmp_path / "in", dicom.phantom(), dicom.lps_matrix())
+    def change(image, k):
+        image.LossyImageCompression = "01"
+
+    dicom.series(tmp_path / "in", dicom.phantom(), dicom.lps_matrix(), change=change)
     whole = read_dicom(tmp_path / "in")
     turned = Volume(whole.voxels.transpose(1, 0, 2), whole.ijk_to_ras[:, [0, 2, 1, 3]], "CT", whole.meta)
     write_dicom_series(turned, tmp_path / "out")
     again = read_dicom(tmp_path / "out")
-    assert all(len(image.SourceImageSequence) == 5 for image in images(tmp_path / "out"))
+    for image in images(tmp_path / "out"):
+        assert len(image.SourceImageSequence) == 5
+        assert (image.LossyImageCompression, image.KVP) == ("01", 120)
     corner = again.voxels[
         tuple(np.rint(np.linalg.inv(again.ijk_to_ras) @ whole.ijk_to_ras @ [9, 2, 3, 1])[2::-1].astype(int))
     ]
