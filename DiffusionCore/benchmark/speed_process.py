@@ -104,7 +104,7 @@ def run_job(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def failure(code: int, trouble: str) -> Exception:
-    """The error that a process's exit code stands for, with the last line it wrote to stderr; 1 is also Python's own."""
+    """The error that a process's exit code stands for, with its last line on stderr; 1 is also Python's own."""
     lines = [line for line in trouble.strip().splitlines() if line.strip()]
     sentence = (lines[-1] if lines else f"exit code {code}").removeprefix("diffusioncore: ")
     kinds = {kind.exit_code: kind for kind in errors.DiffusionCoreError.__subclasses__()}
