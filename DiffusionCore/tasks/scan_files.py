@@ -140,10 +140,21 @@ def write_result(
 
 def with_derivation(result: EnhanceResult) -> Volume:
     """The result with what a derived DICOM series says about how it was made."""
-    made = result.provenance
-    words = f"noise reduced by diffusion model {made['model']['name']} {made['model']['version']}"
-    volume = result.volume
-    return replace(volume, meta={**volume.meta, "derivation": words, "model_sha256": made["model"]["sha256"]})
+    from ..volume.dicom_derivation import DerivationRecord
+
+    made, volume = result.provenance, result.volume
+    asked = {name: made["options"][name] for name in ("strength", "seed")}
+    record = DerivationRecord(
+        task="enhance",
+        description="noise reduced by diffusion",
+        model=f"{made['model']['name']} {made['model']['version']}",
+        version=made["software"]["DiffusionCore"],
+        weights_sha256=made["model"]["sha256"],
+        parameters={"sigma": round(made["sigma"]["value"], 4), **made["sampling"], **asked},
+        source_sha256=made["input"]["sha256"],
+        suffix="enhanced",
+    )
+    return replace(volume, meta={**volume.meta, "derivation": record})
 
 
 def frame_count(source: Path, series: str | None) -> int:
