@@ -121,7 +121,9 @@ def enhance(
             )
         progress.stage("finish")
         keep = untouched(before, mask)
-        enhanced = blended(before, normalisation.invert(as_array(samples.image)), asked.strength, keep)
+        clean = normalisation.invert(as_array(samples.image))
+        check_answer(clean, model)
+        enhanced = blended(before, clean, asked.strength, keep)
         spread = uncertainty_of(samples, normalisation.scale, asked.strength, keep)
         record = samples.record
         warnings = (*warnings, *record.fallbacks)
@@ -227,13 +229,23 @@ def untouched(volume: Volume, mask: np.ndarray | None) -> np.ndarray | None:
     return keep if keep is not None and keep.any() else None
 
 
+def check_answer(clean: np.ndarray, model: Model) -> None:
+    """Raise `ModelError` where the network answered with infinite numbers or NaN."""
+    if not (np.isfinite(clean.min()) and np.isfinite(clean.max())):
+        raise ModelError(f"the model {model.card.name!r} answered with numbers that are not finite; it is damaged")
+
+
 def blended(volume: Volume, clean: np.ndarray, strength: float, keep: np.ndarray | None) -> np.ndarray:
     """y + strength (x_hat - y) in the scan's own voxel type, rounded and clipped where that is an integer."""
     y = volume.voxels.astype(np.float32, copy=False)
+    if volume.modality == "MR" and volume.voxels.min() >= 0:
+        clean = np.maximum(clean, 0)  # an amplitude
     result = clean if strength == 1 else y + np.float32(strength) * (clean - y)
-    if keep is not None:
-        result = np.where(keep, y, result)
-    return cast_like(result, volume.voxels.dtype)
+    dtype = volume.voxels.dtype
+    if dtype == np.float16:
+        result = np.clip(result, np.finfo(dtype).min, np.finfo(dtype).max)
+    result = cast_like(result, dtype)
+    return result if keep is None else np.where(keep, volume.voxels, result)
 
 
 def uncertainty_of(samples: Samples, scale: float, strength: float, keep: np.ndarray | None) -> np.ndarray | None:
