@@ -14,8 +14,10 @@ from ..volume.atomic import atomic_file
 from .views import display_window, plane_images
 
 MOVIES = (".gif", ".mp4")
-HEIGHT = 320  # pixels of a frame, even as MP4 needs it
+HEIGHT = 288  # pixels of a frame, even as MP4 needs it
 GAP = 8  # black pixels between before and after
+# A GIF keeps noise whole, at nearly a byte for each pixel: fewer frames and greys keep it at a few megabytes.
+GIF_FRAMES, GIF_GREYS = 64, 48
 
 
 def check_movie(path: Path) -> None:
@@ -30,6 +32,7 @@ def write_movie(
     path: Path,
     volumes: Sequence[Volume],
     *,
+    names: Sequence[str] = (),
     plane: str = "axial",
     window: tuple[float, float] | None = None,
     frames_per_second: int = 10,
@@ -37,11 +40,13 @@ def write_movie(
 ) -> Path:
     """Slices of volumes on one grid side by side, all at one window (default: the first one's display window).
 
+    `names` are written above them. A GIF holds at most `GIF_FRAMES` slices, an MP4 all.
     Raises `UsageError` as `check_movie` does, `OutputError` if it cannot be written.
     """
     check_movie(path)
     window = window or display_window(volumes[0])
-    stacks = [frames(volume, plane, window) for volume in volumes]
+    names = names or [""] * len(volumes)
+    stacks = [frames(volume, plane, window, name) for volume, name in zip(volumes, names, strict=True)]
     joined = [side_by_side(pictures) for pictures in zip(*stacks, strict=True)]
     with atomic_file(path, overwrite=overwrite) as temporary:
         if path.suffix.lower() == ".gif":
@@ -51,15 +56,23 @@ def write_movie(
     return path
 
 
-def frames(volume: Volume, plane: str, window: tuple[float, float]) -> Iterator[np.ndarray]:
-    """The slices as uint8 with square pixels, `HEIGHT` high."""
-    from PIL import Image
+def frames(volume: Volume, plane: str, window: tuple[float, float], name: str = "") -> Iterator[np.ndarray]:
+    """The slices as uint8 with square pixels, `HEIGHT` high, with a name and the letters of the left and right edge."""
+    from PIL import Image, ImageDraw
 
+    left, right = ("A", "P") if plane == "sagittal" else ("R", "L")
     images, (down, across) = plane_images(volume, plane)
     for image in images:
         width = max(round(HEIGHT * image.shape[1] * across / (image.shape[0] * down) / 2) * 2, 2)
-        grey = Image.fromarray(as_grey(image, window))
-        yield np.asarray(grey.resize((width, HEIGHT), Image.Resampling.BILINEAR))
+        grey = Image.fromarray(as_grey(image, window)).resize((width, HEIGHT), Image.Resampling.BILINEAR)
+        ink = ImageDraw.Draw(grey)
+        for place, anchor, words in (
+            ((width / 2, 4), "ma", name),
+            ((4, HEIGHT / 2), "lm", left),
+            ((width - 4, HEIGHT / 2), "rm", right),
+        ):
+            ink.text(place, words, fill=255, anchor=anchor, stroke_width=2, stroke_fill=0, font_size=14)
+        yield np.asarray(grey)
 
 
 def as_grey(image: np.ndarray, window: tuple[float, float]) -> np.ndarray:
@@ -79,7 +92,10 @@ def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
 def write_gif(path: Path, pictures: list[np.ndarray], frames_per_second: int) -> None:
     from PIL import Image
 
-    first, *rest = (Image.fromarray(picture) for picture in pictures)
+    every = -(-len(pictures) // GIF_FRAMES)
+    step = 255 / (GIF_GREYS - 1)
+    kept = [np.rint(np.rint(picture / step) * step).astype(np.uint8) for picture in pictures[::every]]
+    first, *rest = (Image.fromarray(picture) for picture in kept)
     duration = round(1000 / frames_per_second)
     first.save(path, format="GIF", save_all=True, append_images=rest, duration=duration, loop=0)
 

@@ -10,8 +10,9 @@ import numpy as np
 from ..volume import Volume
 from ..volume.geometry import to_canonical_axes
 
-# (level, width) in HU: soft tissue, unless the scan is mostly lung.
 PLANES = ("axial", "coronal", "sagittal")
+NARROWEST = 0.12  # short over long side of a picture that can still be read
+# (level, width) in HU: soft tissue, unless the scan is mostly lung.
 CT_SOFT, CT_LUNG = (40.0, 400.0), (-500.0, 1500.0)
 
 
@@ -31,9 +32,10 @@ class PlaneView:
     top: str
 
     @property
-    def aspect(self) -> float:
-        """Height over width of a pixel."""
-        return self.pixel[0] / self.pixel[1]
+    def narrowness(self) -> float:
+        """The short side over the long side, in mm; 0 for a single row or column."""
+        sides = [size * mm for size, mm in zip(self.image.shape, self.pixel, strict=True)]
+        return min(sides) / max(sides) if min(self.image.shape) > 1 else 0.0
 
 
 def display_window(volume: Volume, modality: str | None = None) -> tuple[float, float]:
@@ -69,7 +71,7 @@ def plane_images(volume: Volume, plane: str) -> tuple[Iterator[np.ndarray], tupl
 def plane_views(volume: Volume, centre: tuple[int, int, int] | None = None) -> list[PlaneView]:
     """Axial, coronal and sagittal slices through `centre` (k, j, i of the canonical grid; default: the middle).
 
-    Planes with a single row or column are left out, so that a single slice is shown as one picture.
+    Planes that are narrow bands, as of a single slice, are left out.
     """
     turned = to_canonical_axes(volume)
     k, j, i = centre or tuple(size // 2 for size in turned.shape)
@@ -80,4 +82,5 @@ def plane_views(volume: Volume, centre: tuple[int, int, int] | None = None) -> l
         PlaneView("coronal", voxels[:, j, ::-1], (dk, di), "R", "L", "I", "S"),
         PlaneView("sagittal", voxels[:, ::-1, i], (dk, dj), "A", "P", "I", "S"),
     ]
-    return [view for view in views if min(view.image.shape) > 1]
+    best = max(views, key=lambda view: view.narrowness)
+    return [view for view in views if view is best or view.narrowness > NARROWEST]
