@@ -14,12 +14,12 @@ from DiffusionCore.metrics.flat_tissue import (
     find_slab,
     flat_windows,
     grid_sample,
-    local_mean,
     reference_level,
     slab_ranges,
 )
 from DiffusionCore.metrics.noise_bands import Band, band_sigma, pooled, quiet_band, smallest_step
-from DiffusionCore.metrics.noise_map import BlockNoise, block_noise, block_places, relative_map, upsampled
+from DiffusionCore.metrics.noise_estimate import NoiseEstimate
+from DiffusionCore.metrics.noise_map import BlockNoise, block_noise, block_places, relative_map
 from DiffusionCore.metrics.noise_spectrum import (
     HOMOGENEOUS,
     NoiseSpectrum,
@@ -38,43 +38,6 @@ CORRELATED = 0.4
 """Whiteness (0 to 1) under which the noise is called correlated."""
 
 
-@dataclass(frozen=True, eq=False)
-class NoiseEstimate:
-    """The noise of a scan; deviations are in the volume's own units.
-
-    sigma        standard deviation of the noise; of one channel (real or imaginary) for kind "rician"
-    kind         "rician" (MR magnitude) or "gaussian"
-    correlated   whether neighbouring voxels share noise (zero-filled MR, a CT kernel); sigma is then the total
-                 deviation, not that of white noise with the same finest sub-band
-    correlation  lag-one autocorrelation along (k, j, i), nan where unknown; contains what anatomy the windows hold
-    map          (slabs, bj, bi) float32, coarse and slowly varying, median about sigma; None where the noise is even
-    reliable     whether to go by it without a look; `reason` says in a sentence what was measured, or what is wrong
-    lower        deviation of the finest sub-band, as if white: the noise is not less
-    upper        deviation from the power spectrum of the quietest tissue: the noise is hardly more, for anatomy is in it
-    air          deviation outside the patient: from the Rayleigh background in MR, as it is in CT; None without air
-    spectrum     (n, n) in-plane power spectrum, zero frequency first, mean = sigma^2; None with too little flat tissue
-    """
-
-    sigma: float
-    kind: str
-    correlated: bool
-    correlation: tuple[float, float, float]
-    map: npt.NDArray[np.float32] | None
-    reliable: bool
-    reason: str
-    lower: float
-    upper: float
-    air: float | None = None
-    spectrum: npt.NDArray[np.float64] | None = None
-    map_places: tuple[npt.NDArray[np.float64], ...] | None = None
-
-    def sigma_map(self, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
-        """Noise level at every voxel of a (K, J, I) grid over the same box; even if there is no map."""
-        if self.map is None or self.map_places is None:
-            return np.full(shape, self.sigma, dtype=np.float32)
-        return upsampled(self.map, self.map_places, shape)
-
-
 def estimate_sigma(
     voxels: npt.NDArray,
     modality: str,
@@ -88,10 +51,10 @@ def estimate_sigma(
     spacing   mm along (k, j, i); tells thick slices, which are not differenced with their neighbours
     mask      where noise may be measured, (K, J, I); the whole scan without it
 
-    White noise: median absolute deviation of the finest diagonal Haar sub-band over quiet tissue. Correlated noise: its
-    power spectrum in flat windows (`noise_spectrum`). Between the two by how white the spectrum is. In MR both are freed
-    of the Rician bias (Koay & Basser 2006), and a Rayleigh background decides where anatomy hides the noise. CT noise is
-    never white, so there the spectrum in soft tissue counts.
+    White noise: median absolute deviation of the finest diagonal Haar sub-band over quiet tissue. Correlated noise:
+    its power spectrum in flat windows (`noise_spectrum`). Between the two by how white the spectrum is. In MR both are
+    freed of the Rician bias (Koay & Basser 2006), and a Rayleigh background decides where anatomy hides the noise. CT
+    noise is never white, so there the spectrum in soft tissue counts.
 
     Raises `InputError` for anything but a 3D array of numbers. A scan that is too small or constant gives an estimate
     that is not reliable, and says why.

@@ -1,8 +1,8 @@
 """Correlated noise: its power spectrum and total deviation from small windows of flat tissue.
 
 A filtered or interpolated scan (zero-filled MR, a CT kernel) has hardly any noise left in the finest sub-band, so a
-wavelet estimate sees a fraction of it. The periodograms of many small windows show the noise at all frequencies; anatomy
-is mostly at the low ones and differs from window to window, by which it is told from noise.
+wavelet estimate sees a fraction of it. The periodograms of many small windows show the noise at all frequencies;
+anatomy is mostly at the low ones and differs from window to window, by which it is told from noise.
 """
 
 from __future__ import annotations

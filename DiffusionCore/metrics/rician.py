@@ -40,9 +40,9 @@ def factor_from_mean(mean: npt.ArrayLike, sigma: float) -> FloatArray:
 def koay_sigma(mean: npt.ArrayLike, deviation: npt.ArrayLike) -> FloatArray:
     """Channel noise from the mean and standard deviation of magnitude data (arrays that broadcast, same units).
 
-    The root of Koay & Basser's fixed-point equation (2006, eqs. 16-18), read from the table of its inverse: for a Rician
-    variable mean/deviation = sqrt((theta^2 + 2)/xi - 1) rises with theta. A ratio below a Rayleigh variable's (1.913)
-    counts as no signal.
+    The root of Koay & Basser's fixed-point equation (2006, eqs. 16-18), read from the table of its inverse: for a
+    Rician variable mean/deviation = sqrt((theta^2 + 2)/xi - 1) rises with theta. A ratio below a Rayleigh variable's
+    (1.913) counts as no signal.
     """
     mean, deviation = np.broadcast_arrays(np.asarray(mean, dtype=np.float64), np.asarray(deviation, dtype=np.float64))
     theta, xi = _grid()

@@ -31,8 +31,8 @@ def radial_average(
 ) -> tuple[FloatArray, FloatArray]:
     """Mean of a spectrum (zero frequency first) over rings or shells: (frequency, value).
 
-    Frequencies are the bins' mean radius in cycles/mm (cycles/voxel without `spacing`), up to the coarsest axis' Nyquist
-    frequency; zero frequency is left out. Empty bins are dropped.
+    Frequencies are the bins' mean radius in cycles/mm (cycles/voxel without `spacing`), up to the coarsest axis'
+    Nyquist frequency; zero frequency is left out. Empty bins are dropped.
     """
     values = np.asarray(power, dtype=np.float64)
     steps = _checked_spacing(values, spacing)
