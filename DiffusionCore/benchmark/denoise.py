@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ class DenoiseBenchmark:
     observations: tuple[Observation, ...]
     levels: tuple[Level, ...]
     gates: tuple[Verdict, ...]
-    files: tuple[Path, ...]
+    files: tuple[Path, ...] = ()
 
 
 def run_denoise_benchmark(
@@ -75,21 +75,40 @@ def run_denoise_benchmark(
 
     Raises `InputError` if a scan is missing under `data_root`, `UsageError` if two methods have one name, `Cancelled`.
     """
+    wanted = list(TEST_CASES if cases is None else cases)
+    found = measure(
+        [INPUT, *rivals, *methods],
+        first_of_each(wanted) if quick else wanted,
+        data_root,
+        size=QUICK_SIZE if quick else None,
+        tuned=tuned or out_folder / "tuned.yaml",
+        cache=cache or out_folder / "cache",
+        progress=progress,
+    )
+    return replace(found, files=tuple(_write(out_folder, found)))
+
+
+def measure(
+    methods: Sequence[Method],
+    cases: Sequence[Case],
+    data_root: Path,
+    *,
+    tuned: Path,
+    cache: Path,
+    size: dict[str, Shape] | None = None,
+    progress: Progress | None = None,
+) -> DenoiseBenchmark:
+    """Every method on every case of its modality, as `run_denoise_benchmark` does it; writes nothing but `cache`."""
     progress = progress or silent()
-    everything = [INPUT, *rivals, *methods]
-    _check_names(everything)
-    out_folder.mkdir(parents=True, exist_ok=True)
-    kept = _ignored_folder(cache or out_folder / "cache")
-    settings = read_tuned(tuned or out_folder / "tuned.yaml")
-    wanted = list(cases if cases is not None else TEST_CASES)
-    if quick:
-        wanted = first_of_each(wanted)
+    _check_names(methods)
+    kept = _ignored_folder(cache)
+    settings = read_tuned(tuned)
     rows: list[Row] = []
     observations: list[Observation] = []
-    for case in wanted:
-        chosen = [m for m in everything if case.modality in m.modalities]
+    for case in cases:
+        chosen = [m for m in methods if case.modality in m.modalities]
         progress.stage(case.name)
-        given = case_input(case, data_root, QUICK_SIZE[case.modality] if quick else None, kept)
+        given = case_input(case, data_root, size[case.modality] if size else None, kept)
         for done, method in enumerate(chosen, start=1):
             parameters = parameters_for(method, case.modality, given.scan.sigma, settings)
             output = output_of(method, given.scan, parameters, kept)
@@ -100,9 +119,7 @@ def run_denoise_benchmark(
             progress.advance(done / len(chosen), method.title)
     progress.finish()
     levels = levels_of(rows)
-    gates = verdicts(levels, observations)
-    files = _write(out_folder, rows, observations, levels, gates)
-    return DenoiseBenchmark(tuple(rows), tuple(observations), tuple(levels), tuple(gates), tuple(files))
+    return DenoiseBenchmark(tuple(rows), tuple(observations), tuple(levels), tuple(verdicts(levels, observations)))
 
 
 def tune_rivals(
@@ -145,10 +162,10 @@ def tune_rivals(
 
 
 def first_of_each(cases: Sequence[Case]) -> list[Case]:
-    """The first case of each table and level."""
-    found: dict[tuple[str, str], Case] = {}
+    """The first case of each table, modality and level."""
+    found: dict[tuple[str, str, str], Case] = {}
     for case in cases:
-        found.setdefault((case.table, case.label), case)
+        found.setdefault((case.table, case.modality, case.label), case)
     return list(found.values())
 
 
@@ -175,16 +192,11 @@ def _ignored_folder(folder: Path) -> Path:
     return folder
 
 
-def _write(
-    folder: Path,
-    rows: Sequence[Row],
-    observations: Sequence[Observation],
-    levels: Sequence[Level],
-    gates: Sequence[Verdict],
-) -> list[Path]:
+def _write(folder: Path, found: DenoiseBenchmark) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
     report = folder / "denoise.md"
-    report.write_text(markdown(levels, observations, gates), encoding="utf-8")
-    write_rows(rows, folder / "denoise.csv")
-    write_observations(observations, folder / "denoise-without-truth.csv")
+    report.write_text(markdown(found.levels, found.observations, found.gates), encoding="utf-8")
+    write_rows(found.rows, folder / "denoise.csv")
+    write_observations(found.observations, folder / "denoise-without-truth.csv")
     tables = [report, folder / "denoise.csv", folder / "denoise-without-truth.csv"]
-    return tables + write_plots(levels, folder)
+    return tables + write_plots(found.levels, folder)

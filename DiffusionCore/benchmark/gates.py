@@ -9,6 +9,7 @@ from DiffusionCore.benchmark.cases import CT_DOSE, CT_PAIR, MR_ORIGIN, MR_OTHER,
 from DiffusionCore.benchmark.results import Level, Summary
 from DiffusionCore.benchmark.without_truth import Observation
 
+NATURAL_STEPS = 8
 NLM = ("nlm-skimage", "nlm-dipy")
 
 
@@ -53,6 +54,8 @@ def verdicts(levels: Sequence[Level], observations: Sequence[Observation]) -> li
         if ours is None:
             continue
         found += [v for m in MARGINS if m.table == level.table and (v := _margin(level, ours, m)) is not None]
+        if level.table == MR_ORIGIN:
+            found += _natural(level, ours)
         if level.table == MR_S0:
             found += _s0(level, ours)
         if level.table == CT_DOSE and not level.rows[0].marked:
@@ -75,6 +78,26 @@ def _margin(level: Level, ours: Summary, margin: Margin) -> Verdict | None:
         each = [a.scores.psnr - b.scores.psnr for a, b in zip(ours.rows, theirs.rows, strict=True)]
         gain, holds = min(each), min(each) >= 0
     return _verdict(level, f"≥ {margin.title} {margin.decibels:+.1f} dB".replace("-", "−"), f"{gain:+.2f} dB", holds)
+
+
+def _natural(level: Level, mean: Summary) -> list[Verdict]:
+    """A sample of eight steps lies 3 dB under the conditional mean, as theory says, and has the scan's spectrum."""
+    sample = next(
+        (s for s in level.summaries if s.method.kind == "ours" and s.method.steps == NATURAL_STEPS and s.psnr), None
+    )
+    if sample is None or sample is mean:
+        return []
+    under = mean.psnr.estimate - sample.psnr.estimate
+    spectra = sample.mean("spectrum"), mean.mean("spectrum")
+    return [
+        _verdict(level, "natural: 3.0 ± 0.3 dB under one step", f"{under:.2f} dB", abs(under - 3) <= 0.3),
+        _verdict(
+            level,
+            "natural: spectrum nearer than one step's",
+            f"{spectra[0]:.0f} % against {spectra[1]:.0f} %",
+            spectra[0] < spectra[1],
+        ),
+    ]
 
 
 def _s0(level: Level, ours: Summary) -> list[Verdict]:

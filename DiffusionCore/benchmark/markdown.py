@@ -13,7 +13,7 @@ from DiffusionCore.benchmark.without_truth import Observation
 
 CSV_COLUMNS = (
     "table", "level", "window", "subject", "method", "sigma", "own_noise", "marked", "psnr_ceiling",
-    "psnr", "ssim", "snr_db", "mean_shift", "seconds", "reason",
+    "psnr", "ssim", "snr_db", "mean_shift", "spectrum_error", "seconds", "reason",
 )  # fmt: skip
 
 EXPLAINED = """\
@@ -23,7 +23,8 @@ standard deviation; in CT also its power spectrum. Rivals' parameters were chose
 Brackets are 95 % intervals of the mean: under six subjects by a block bootstrap *within these subjects*, from six on
 over subjects. *Gain* is the first of our methods less the row's, paired. Seconds are the whole call on the machine
 that ran it. † The added noise is under three times the target's own: about the best PSNR that this own noise allows is
-named under the table. Mean shift is in HU (CT) or percent of the 99.5th percentile (MR)."""
+named under the table. Mean shift is in HU (CT) or percent of the 99.5th percentile (MR).
+*Spectrum* is how far the radial power spectrum is from the target's: the mean of |ratio − 1| over frequencies."""
 
 
 def markdown(levels: Sequence[Level], observations: Sequence[Observation], gates: Sequence[Verdict]) -> str:
@@ -52,7 +53,17 @@ def _level(level: Level) -> list[str]:
     many = len(first) > 1
     subjects = [f"{row.case.subject}{' †' if row.marked and not mark else ''}" for row in first] if many else []
     interval = next((s.psnr.label for s in level.summaries if s.psnr is not None), "")
-    header = ("method", f"PSNR, dB, {interval}", *subjects, "SSIM", "SNR, dB", "mean shift", "gain, dB", "s")
+    header = (
+        "method",
+        f"PSNR, dB, {interval}",
+        *subjects,
+        "SSIM",
+        "SNR, dB",
+        "mean shift",
+        "spectrum, %",
+        "gain, dB",
+        "s",
+    )
     parts = [f"### {title}{mark}", _table(header, (_summary_cells(s, len(subjects)) for s in level.summaries))]
     limits = [f"{row.case.subject} {row.ceiling:.1f} dB" for row in first if row.marked]
     return [*parts, f"† About the best PSNR there can be: {', '.join(limits)}."] if limits else parts
@@ -62,7 +73,7 @@ def _summary_cells(summary: Summary, subjects: int) -> list[str]:
     title = f"**{summary.method.title}**" if summary.method.kind == "ours" else summary.method.title
     if summary.psnr is None:
         reasons = " / ".join(dict.fromkeys(row.reason for row in summary.rows if row.reason))
-        return [title, reasons, *[""] * (subjects + 5)]
+        return [title, reasons, *[""] * (subjects + 6)]
     p, gain = summary.psnr, summary.gain
     return [
         title,
@@ -71,8 +82,9 @@ def _summary_cells(summary: Summary, subjects: int) -> list[str]:
         f"{summary.mean('ssim'):.4f}",
         f"{summary.mean('snr_db'):.2f}",
         _signed(summary.mean("shift")),
+        _number(summary.mean("spectrum")),
         "" if gain is None else f"{_signed(gain.estimate)} [{_signed(gain.low)}, {_signed(gain.high)}]",
-        f"{summary.mean('seconds'):.3g}",
+        "" if summary.method.name == "input" else f"{summary.mean('seconds'):.3g}",
     ]
 
 
@@ -82,7 +94,8 @@ def _observations(observations: Sequence[Observation]) -> str:
     for o in observations:
         title = f"**{o.method.title}**" if o.method.kind == "ours" else o.method.title
         cells = [_number(o.figures[n]) for n in names] if o.figures else [o.reason, *[""] * (len(names) - 1)]
-        rows.append([title, *cells, "" if o.seconds is None else f"{o.seconds:.3g}"])
+        timed = o.seconds is not None and o.method.name != "input"
+        rows.append([title, *cells, f"{o.seconds:.3g}" if timed else ""])
     return _table(("method", *names, "s"), rows)
 
 
@@ -114,7 +127,7 @@ def write_rows(rows: Sequence[Row], path: Path) -> None:
 
 def _csv_cells(row: Row) -> list[object]:
     s = row.scores
-    measured = ["", "", "", ""] if s is None else [_rounded(v) for v in (s.psnr, s.ssim, s.snr_db, s.shift)]
+    measured = [""] * 5 if s is None else [_rounded(v) for v in (s.psnr, s.ssim, s.snr_db, s.shift, s.spectrum)]
     described = [row.case.table, row.case.label, row.window, row.case.subject, row.method.name]
     noise = [_rounded(row.sigma), _rounded(row.own), int(row.marked), _rounded(row.ceiling)]
     return [*described, *noise, *measured, "" if row.seconds is None else round(row.seconds, 3), row.reason]

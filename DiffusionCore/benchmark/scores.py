@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.benchmark.rivals import ValidationPair
+from DiffusionCore.degradation.spectrum import power_spectrum, radial_mean
 from DiffusionCore.metrics.bootstrap import Blocks, blocks_of
 from DiffusionCore.metrics.masks import CT_WINDOWS
 from DiffusionCore.metrics.reference import psnr, snr_db, windowed
@@ -27,6 +28,7 @@ class Scores:
     ssim     mean structural similarity
     snr_db   10 log10(sum target² / sum error²); CT's values count from the window's lower end
     shift    mean of output less target, in HU (CT) or percent of the 99.5th percentile (MR); of no window
+    spectrum how far its radial power spectrum is from the target's: mean of |ratio − 1|, percent; of no window
     errors   squared errors over the data range squared, in blocks, for the bootstrap
     """
 
@@ -35,6 +37,7 @@ class Scores:
     ssim: float
     snr_db: float
     shift: float
+    spectrum: float
     errors: Blocks
 
 
@@ -42,6 +45,7 @@ def scores(output: Array, target: Array, tissue: Mask, modality: str) -> list[Sc
     """Scores of `output` against `target`, both (K, J, I) normalised, over `tissue`: one in MR, one a window in CT."""
     difference = (output.astype(np.float64) - target)[tissue]
     shift = float(difference.mean()) * (HU if modality == "CT" else 100)
+    spectrum = spectrum_error(output, target, tissue)
     found = []
     for name, x, clean, data_range in views(output, target, modality):
         found.append(
@@ -51,10 +55,23 @@ def scores(output: Array, target: Array, tissue: Mask, modality: str) -> list[Sc
                 ssim=ssim(x, clean, data_range, mask=tissue),
                 snr_db=snr_db(x, clean, mask=tissue),
                 shift=shift,
+                spectrum=spectrum,
                 errors=blocks_of(((x - clean) / np.float32(data_range)) ** 2, tissue),
             )
         )
     return found
+
+
+def spectrum_error(output: Array, target: Array, tissue: Mask) -> float:
+    """Mean over rings of spatial frequency of |power of output / power of target − 1|, in percent, tissue alone.
+
+    Too smooth and too noisy both show. The spectrum is in the slice, its lowest ring (the mask's own) left out.
+    """
+    powers = []
+    for x in (output, target):
+        _, power = radial_mean(power_spectrum(np.where(tissue, x, np.float32(0))))
+        powers.append(power[1:])
+    return float(100 * np.mean(np.abs(powers[0] / np.maximum(powers[1], 1e-30) - 1)))
 
 
 def views(output: Array, target: Array, modality: str) -> list[tuple[str, Array, Array, float]]:

@@ -52,11 +52,21 @@ def model_method(
         distribution="",
         module="",
         licence="MIT",
-        fingerprint=f"{weights} {json.dumps(options, sort_keys=True, default=str)}",
+        fingerprint=f"{weights} {code_checksum()} {json.dumps(options, sort_keys=True, default=str)}",
         modalities=(card.modality,),
         kind=kind,
         steps=options.get("steps"),
     )
+
+
+def code_checksum() -> str:
+    """SHA-256 of the code that samples, so that kept outputs of older code are not taken for this one's."""
+    root = Path(__file__).parents[2]
+    digest = hashlib.sha256()
+    for room in ("diffusion", "networks", "inference"):
+        for path in sorted((root / room).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def ras_matrix(spacing: tuple[float, float, float]) -> np.ndarray:

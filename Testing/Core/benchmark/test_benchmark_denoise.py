@@ -16,7 +16,7 @@ from DiffusionCore.benchmark.gates import verdicts
 from DiffusionCore.benchmark.markdown import markdown
 from DiffusionCore.benchmark.results import Row, levels_of, rows_of
 from DiffusionCore.benchmark.rivals import Method, NoisyScan, Output, read_tuned, rival
-from DiffusionCore.benchmark.scores import ceiling, scores, tuning_score
+from DiffusionCore.benchmark.scores import ceiling, scores, spectrum_error, tuning_score
 from DiffusionCore.errors import Cancelled, UsageError
 from DiffusionCore.progress import Progress
 from DiffusionCore.volume import Volume, write_volume
@@ -163,6 +163,24 @@ def test_gates_say_what_was_measured() -> None:
     assert {v.gate: v.measured for v in s0}["SNR + 6.4 dB"] == "11.6 dB"
 
 
+def test_a_sample_is_asked_to_lie_three_decibels_under_the_mean() -> None:
+    data = given(a_case())
+    off = np.float32(0.02) * np.random.default_rng(7).standard_normal((2, *SHAPE), dtype=np.float32)
+    rows = rows_of(data, method("mine", kind="ours", steps=1), Output(data.target + off[0], 1.0))
+    rows += rows_of(data, method("mine-8", kind="ours", steps=8), Output(data.target + off[0] + off[1], 1.0))
+    held = {v.gate: v.holds for v in verdicts(levels_of(rows), [])}
+    assert held["natural: 3.0 ± 0.3 dB under one step"]
+    assert not held["natural: spectrum nearer than one step's"]
+
+
+def test_spectrum_error_is_the_power_that_is_missing() -> None:
+    target = np.random.default_rng(0).standard_normal((6, 64, 64), dtype=np.float32)
+    tissue = np.ones(target.shape, bool)
+    assert spectrum_error(target, target, tissue) == 0
+    # half the amplitude is a quarter of the power at every frequency
+    assert spectrum_error(target / 2, target, tissue) == pytest.approx(75, abs=0.1)
+
+
 def test_marked_doses_are_not_asked() -> None:
     rows = rows_for(
         a_case(CT_DOSE, modality="CT"), {"bm4d": 0.02, "mine": 0.01}, {"mine": "ours"}, sigma=0.01, own=0.01
@@ -253,5 +271,5 @@ def test_tuning_score_of_ct_is_the_mean_of_both_windows() -> None:
 
 def test_quick_takes_one_of_each_table_and_level() -> None:
     quick = first_of_each(TEST_CASES)
-    assert len(quick) == len({(c.table, c.label) for c in TEST_CASES})
+    assert len(quick) == len({(c.table, c.modality, c.label) for c in TEST_CASES})
     assert {c.table for c in quick} == {c.table for c in TEST_CASES}
