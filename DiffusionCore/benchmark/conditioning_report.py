@@ -71,8 +71,8 @@ def explained(study: StudySlices, settings: StudySettings, card: Card) -> str:
         f"Model `{card.name}` on {len(study.windows)} {where} of {len(study.subjects)} test subjects of the 2D stack, "
         f"with {settings.noise} noise. Figures are taken in tissue (over 5 % of the 99.5th percentile, which is the "
         "data range) over all patches of a subject, then as mean over subjects; brackets are 95 % bootstrap intervals "
-        "over subjects (their range where there are fewer than six). Non-local means is tuned on the validation subjects "
-        "at each level; it and the regression U-Net see whole slices. Noise is the same for all."
+        "over subjects (their range where there are fewer than six). Non-local means is tuned on the validation "
+        "subjects at each level; it and the regression U-Net see whole slices. Noise is the same for all."
     ]
     trained = card.recipe.get("config", {}).get("degradation", {}).get("target", "rician")
     if trained != settings.noise:
