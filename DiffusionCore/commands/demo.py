@@ -35,7 +35,7 @@ def main(argv: list[str]) -> int:
     with console_progress(given.quiet, given.json) as progress:
         truth = read_volume(given.input) if given.input else mni_head()
         noisy, sigma = with_noise(truth, given.seed)
-        from ..tasks import enhance
+        from ..tasks.enhance import enhance
 
         result = enhance(noisy, progress=progress)
         progress.stage("compare")

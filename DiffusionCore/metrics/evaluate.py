@@ -139,8 +139,8 @@ def evaluate_without_reference(original: Volume, enhanced: Volume) -> Comparison
     """Compare an enhanced scan with its original: noise, SNR, CNR, edges and mean intensity before and after.
 
     Regions and edges are found on the original and measured in both. The mean shift is taken over the body in CT; in MR
-    over tissue that stands out of the noise in the enhanced scan: chosen on the noisy one it would hold background, whose
-    Rician mean is rightly gone. There is no PSNR here on purpose (`note`).
+    over tissue that stands out of the noise in the enhanced scan: tissue chosen on the noisy one would hold background,
+    whose Rician mean is rightly gone. There is no PSNR here on purpose (`note`).
     Raises `UsageError` if the grids differ.
     """
     if original.shape != enhanced.shape:
