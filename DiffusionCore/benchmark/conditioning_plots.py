@@ -30,6 +30,9 @@ def draw(results: Sequence[Result], levels: Sequence[float]):
         for r in sampled:
             if r.strategy == START and r.level == level:
                 left.axhline(r.scores.mean("psnr"), color=colour, linestyle=":", linewidth=1)
+    # without a condition and from pure noise a picture is invented: its PSNR would squeeze all others
+    seen = [r.scores.mean("psnr") for r in sampled if (r.strategy, r.guidance) != (CONCATENATION, 0.0)]
+    left.set_ylim(min(seen) - 1, max(seen) + 1)
     left.set_xlabel("guidance (dotted: start without concatenation)")
     left.set_ylabel("PSNR, dB")
     left.legend(fontsize=7, ncols=2)
