@@ -32,7 +32,7 @@ def anisotropic_diffusion(scan: NoisyScan, flow: str, conductance: float, iterat
     return remove_rician_bias(np.ascontiguousarray(sitk.GetArrayFromImage(filtered)), scan)
 
 
-_GRID = {"flow": FLOWS, "conductance": (0.5, 1.0, 2.0, 4.0), "iterations": (2, 5, 10, 20)}
+_GRID = {"flow": FLOWS, "conductance": (0.5, 1.0, 2.0, 4.0, 8.0), "iterations": (1, 2, 5, 10)}
 
 ANISOTROPIC_DIFFUSION = Method(
     name="anisotropic",

@@ -42,10 +42,10 @@ def nlm_dipy(scan: NoisyScan, algorithm: str, sigma_scale: float, patch_radius: 
     return (np.asarray(filtered) - floor).astype(np.float32)
 
 
-_SKIMAGE_GRID = {"h": (0.4, 0.6, 0.8, 1.0), "patch_size": (3, 5), "patch_distance": (3, 5)}
+_SKIMAGE_GRID = {"h": (0.25, 0.4, 0.6, 0.8), "patch_size": (3, 5), "patch_distance": (3, 5)}
 _DIPY_GRID = {
     "algorithm": ("classic", "blockwise"),
-    "sigma_scale": (0.5, 0.7, 1.0, 1.4),
+    "sigma_scale": (0.7, 1.0, 1.4, 2.0),
     "patch_radius": (1,),
     "block_radius": (2, 4),
 }
@@ -68,6 +68,6 @@ NLM_DIPY = Method(
     distribution="dipy",
     module="dipy",
     licence="BSD-3-Clause",
-    defaults={"algorithm": "classic", "sigma_scale": 1.0, "patch_radius": 1, "block_radius": 4},
+    defaults={"algorithm": "classic", "sigma_scale": 1.4, "patch_radius": 1, "block_radius": 2},
     grids={"MR": _DIPY_GRID, "CT": _DIPY_GRID},
 )
