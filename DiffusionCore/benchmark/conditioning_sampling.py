@@ -30,6 +30,7 @@ from DiffusionCore.diffusion import (
     timesteps,
 )
 from DiffusionCore.errors import ModelError, UsageError
+from DiffusionCore.networks import NO_CONDITION
 
 if TYPE_CHECKING:
     from DiffusionCore.models import Card, Model
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 CONCATENATION, START, BOTH = "concatenation", "start", "both"
 STRATEGIES = (CONCATENATION, START, BOTH)
 SAMPLERS = ("ddim", "ddpm")
-NO_CONDITION = 0.5  # what training shows in place of a scan that is left out: 0 to the network
 CLIP = (-1.0, 1.5)  # of x0_hat, the state 2 x - 1: from 0 to 1.25 of the 99.5th percentile lies every voxel
 
 

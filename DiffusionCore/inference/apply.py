@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from ..networks import NO_CONDITION
 from .blend import Blend
 from .plan import Plan
 from .tiles import Box, sizes, slices, take, tiles, voxels
@@ -32,8 +33,10 @@ class Condition:
         return replace(self, y=None)
 
     def with_nothing_in_y(self) -> Condition:
-        """The null condition of classifier-free guidance: zeros where the scan would be."""
-        return self if self.y is None else replace(self, y=torch.zeros((), device=self.y.device).expand(self.shape))
+        """The null condition of classifier-free guidance in place of the scan, as training shows it."""
+        if self.y is None:
+            return self
+        return replace(self, y=torch.full((), NO_CONDITION, device=self.y.device).expand(self.shape))
 
 
 @dataclass(frozen=True)

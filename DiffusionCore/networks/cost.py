@@ -12,7 +12,10 @@ LINEAR = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linea
 
 
 def macs_by_layer(network: nn.Module, in_channels: int, spatial_dims: int, size: int, scalars: int) -> dict[str, float]:
-    """Multiply-accumulates per input voxel of every linear layer, from a pass over `size`^dims on the meta device."""
+    """Multiply-accumulates per input voxel of every linear and attention layer, from a pass over `size`^dims on meta.
+
+    Attention is counted for this size: its share grows with it.
+    """
     shadow = copy.deepcopy(network).to("meta")
     counts: dict[str, float] = {}
 
@@ -29,8 +32,18 @@ def macs_by_layer(network: nn.Module, in_channels: int, spatial_dims: int, size:
 
         return hook
 
+    def count_attention(name: str):
+        def hook(layer: nn.MultiheadAttention, inputs: tuple[torch.Tensor, ...], output: object) -> None:
+            batch, tokens, width = inputs[0].shape
+            macs = batch * (4 * tokens * width**2 + 2 * tokens**2 * width)  # projections; Q·K and weights·V
+            counts[name] = counts.get(name, 0.0) + macs / size**spatial_dims
+
+        return hook
+
     for name, layer in shadow.named_modules():
-        if isinstance(layer, LINEAR):
+        if isinstance(layer, nn.MultiheadAttention):
+            layer.register_forward_hook(count_attention(name))
+        elif isinstance(layer, LINEAR) and not name.endswith("out_proj"):
             layer.register_forward_hook(count(name))
     x = torch.empty(1, in_channels, *[size] * spatial_dims, device="meta", dtype=next(shadow.parameters()).dtype)
     shadow(x, *[torch.empty(1, device="meta")] * scalars)

@@ -48,6 +48,11 @@ def per_sample(values: torch.Tensor, ndim: int) -> torch.Tensor:
     return values.reshape(-1, *[1] * (ndim - 1))
 
 
+# What a network is shown in place of a scan that is left out, in training by condition dropout (Ho & Salimans 2022) and in
+# guidance: the middle of the normalised range, which `ImageDenoiser` feeds as 0.
+NO_CONDITION = 0.5
+
+
 class Denoiser(nn.Module):
     """What both families share: the network, its process (a_t, s_t for t = 0..T), and the figures a planner needs."""
 

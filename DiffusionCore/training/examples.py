@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from ..networks import NO_CONDITION
 from .augmentation import Augmentation, make_augmentation
 from .config import TrainingConfig
 from .corruption import Corrupt, Noisy, as_file, draw_sigma, make_corruption, misjudgement
@@ -18,7 +19,6 @@ from .readers import Scan
 from .sampling import place_patch, region, scan_weights
 
 Batch = dict[str, torch.Tensor]
-NO_CONDITION = 0.5  # the middle of the normalised range: 0 to the network
 
 
 @dataclass(frozen=True)

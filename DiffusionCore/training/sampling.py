@@ -45,7 +45,7 @@ def place_patch(scan: Scan, size: Sequence[int], rng: np.random.Generator, foreg
 def region(scan: Scan, start: Sequence[int], size: Sequence[int]) -> np.ndarray:
     """The normalised float32 block of `size` that begins at `start`; beyond its ends the scan is continued
     symmetrically, repeatedly if need be."""
-    inside = all(0 <= a and a + s <= n for a, s, n in zip(start, size, scan.voxels.shape, strict=True))
+    inside = all(a >= 0 and a + s <= n for a, s, n in zip(start, size, scan.voxels.shape, strict=True))
     if inside:
         return scan.normalised(tuple(slice(a, a + s) for a, s in zip(start, size, strict=True)))
     return scan.normalised(

@@ -13,7 +13,7 @@ import DiffusionCore.inference.sample as sample_room
 from DiffusionCore.diffusion import ddim, initial_state, make_process, timesteps
 from DiffusionCore.errors import Cancelled, DeviceError, InputError, ModelError, UsageError
 from DiffusionCore.inference import PRESETS, Place, SamplingSettings, block_noise, sample_volume
-from DiffusionCore.networks import DenoiserConfig, build_denoiser, unet_config
+from DiffusionCore.networks import NO_CONDITION, DenoiserConfig, build_denoiser, unet_config
 from DiffusionCore.progress import Progress
 
 SIGMA, VARIANCE = 0.2, 0.36
@@ -211,7 +211,8 @@ def test_guidance_goes_beyond_the_condition(process, scan, guidance):
     y = scan(6, 6, 6)
     x_T = torch.from_numpy(block_noise((6, 6, 6), 5, 0, 0))
     result = restore(AnImage(process), y, process, guidance=guidance, seed=5)
-    assert torch.allclose(result.image, 0.1 * x_T + guidance * 3 * y, atol=1e-5)
+    with_y, without_y = 0.1 * x_T + 3 * y, 0.1 * x_T + 3 * NO_CONDITION
+    assert torch.allclose(result.image, without_y + guidance * (with_y - without_y), atol=1e-5)
     assert result.one_step is None
     assert result.record.passes == (1 if guidance in (0, 1) else 2)
 
