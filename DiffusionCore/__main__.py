@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 import warnings
@@ -48,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     name, rest = arguments[0], arguments[1:]
     verbose = "--verbose" in rest
+    atexit.register(gc.freeze)  # else the process ends half a second later, collecting torch's modules as garbage
     try:
         with warnings.catch_warnings():
             if not verbose:  # libraries' advice to programmers, which may quote what is in a scan

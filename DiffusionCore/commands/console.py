@@ -32,7 +32,7 @@ def console_progress(quiet: bool = False, as_json: bool = False) -> Iterator[Pro
     def insist() -> None:
         stop.wait()
         if not ended.wait(GRACE):
-            _thread.interrupt_main()
+            interrupt_again()
 
     previous = signal.signal(signal.SIGINT, interrupt) if in_main else None
     if in_main:
@@ -44,6 +44,14 @@ def console_progress(quiet: bool = False, as_json: bool = False) -> Iterator[Pro
         ended.set()
         if in_main:
             signal.signal(signal.SIGINT, previous)
+
+
+def interrupt_again() -> None:
+    """A second Ctrl-C, which also wakes the main thread from waiting where the system knows threads' signals."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
 
 
 @contextmanager

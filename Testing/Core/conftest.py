@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -97,3 +99,13 @@ def mr_file(mr: Volume, tmp_path: Path) -> Path:
 def ct_file(ct: Volume, tmp_path: Path) -> Path:
     """The CT phantom as a file."""
     return write_volume(ct, tmp_path / "body.nii.gz")
+
+
+@pytest.fixture(scope="session")
+def dicom() -> ModuleType:
+    """The builder of small DICOM series that the tests of volumes use."""
+    path = Path(__file__).with_name("volume") / "dicom_builder.py"
+    spec = importlib.util.spec_from_file_location("dicom_builder", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,191 @@
+"""Many scans: one bad scan stops none of the others, and a run goes on where it was stopped."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from DiffusionCore.__main__ import main
+from DiffusionCore.volume import read_volume, write_volume
+
+
+@pytest.fixture
+def study(tmp_path: Path, mr, ct) -> Path:
+    """Three scans, one of them in a folder of its own, and one that is damaged."""
+    folder = tmp_path / "study"
+    (folder / "deep").mkdir(parents=True)
+    write_volume(mr, folder / "a.nii.gz")
+    (folder / "b.nii.gz").write_bytes((folder / "a.nii.gz").read_bytes()[:5000])
+    write_volume(ct, folder / "deep" / "c.nrrd")
+    write_volume(mr, folder / "d.mha")
+    (folder / "notes.txt").write_text("not a scan")
+    return folder
+
+
+def table(out: Path) -> dict[str, dict[str, str]]:
+    with (out / "report.csv").open(encoding="utf-8", newline="") as file:
+        return {Path(row["input"]).name: row for row in csv.DictReader(file)}
+
+
+def test_one_bad_scan_fails_and_the_others_are_done(installed, study, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["enhance", str(study), str(out), "--report", "report.json"]) == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1] == f"diffusioncore: 1 of 4 scans failed; see {out / 'report.csv'}"
+    rows = table(out)
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "a.nii.gz": "done",
+        "b.nii.gz": "failed",
+        "c.nrrd": "done",
+        "d.mha": "done",
+    }
+    assert "truncated" in rows["b.nii.gz"]["message"]
+    assert "truncated" in said.out
+    written = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert written == [
+        *("a.nii.gz", "a_report.json", "d.mha", "d_report.json", "deep/c.nrrd", "deep/c_report.json", "report.csv")
+    ]
+    for scan in ("a.nii.gz", "deep/c.nrrd", "d.mha"):
+        assert read_volume(out / scan).shape == read_volume(study / scan).shape
+
+
+def test_seconds_of_one_scan_hold_none_of_another(installed, study, tmp_path):
+    (study / "b.nii.gz").unlink()
+    out = tmp_path / "out"
+    main(["enhance", str(study), str(out), "--report", "r.json"])
+    seconds = [json.loads(path.read_text())["provenance"]["seconds"] for path in sorted(out.rglob("*_r.json"))]
+    totals = {name: float(row["seconds"]) for name, row in table(out).items()}
+    for spent, total in zip(seconds, totals.values(), strict=True):
+        assert sum(spent.values()) <= total + 0.1
+
+
+def test_resume_does_what_is_missing_and_nothing_twice(installed, study, tmp_path, mr):
+    out = tmp_path / "out"
+    main(["enhance", str(study), str(out), "--report", "r.json"])
+    first = {path.name: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != "report.csv"}
+    (out / "d_r.json").unlink()  # half of a result
+    write_volume(mr, study / "b.nii.gz", overwrite=True)
+    assert main(["enhance", str(study), str(out), "--report", "r.json", "--resume"]) == 0
+    assert {name: row["status"] for name, row in table(out).items()} == {
+        "a.nii.gz": "skipped",
+        "b.nii.gz": "done",
+        "c.nrrd": "skipped",
+        "d.mha": "done",
+    }
+    assert (out / "d_r.json").is_file()
+    untouched = ("a.nii.gz", "a_r.json", "c.nrrd", "c_r.json")
+    now = {path.name: path.stat().st_mtime_ns for path in out.rglob("*") if path.name in untouched}
+    assert now == {name: first[name] for name in untouched}
+
+
+def test_without_resume_results_that_exist_are_not_replaced(installed, study, tmp_path):
+    (study / "b.nii.gz").unlink()
+    out = tmp_path / "out"
+    assert main(["enhance", str(study), str(out)]) == 0
+    assert main(["enhance", str(study), str(out)]) == 1
+    assert {row["status"] for row in table(out).values()} == {"failed"}
+    assert main(["enhance", str(study), str(out), "--overwrite"]) == 0
+
+
+def test_results_within_the_input_folder_are_no_inputs(installed, study):
+    (study / "b.nii.gz").unlink()
+    out = study / "out"
+    assert main(["enhance", str(study), str(out)]) == 0
+    assert main(["enhance", str(study), str(out), "--resume"]) == 0
+    assert len(table(out)) == 3
+
+
+def test_what_is_wrong_for_all_is_said_once_with_its_own_code(installed, study, tmp_path, capsys):
+    assert main(["enhance", str(study), str(tmp_path / "out"), "--model", "nobody"]) == 4
+    assert main(["enhance", str(study), str(tmp_path / "out"), "--device", "cuda:97"]) == 6
+    assert not (tmp_path / "out").exists()
+    assert main(["enhance", str(study), str(tmp_path / "out.nii.gz")]) == 2
+    assert "need a folder" in capsys.readouterr().err
+
+
+def test_several_files_and_the_same_name_twice(installed, study, tmp_path, mr, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    write_volume(mr, other / "a.nii.gz")
+    assert main(["enhance", str(study / "a.nii.gz"), str(study / "d.mha"), str(tmp_path / "out")]) == 0
+    assert main(["enhance", str(study / "a.nii.gz"), str(other / "a.nii.gz"), str(tmp_path / "out2")]) == 2
+    assert "same name" in capsys.readouterr().err
+
+
+def test_a_folder_of_one_dicom_series_is_one_scan(installed, dicom, tmp_path):
+    stored = dicom.phantom((12, 24, 20))
+    dicom.series(tmp_path / "study" / "series", stored, dicom.lps_matrix((1.0, 1.0, 1.0)), "MR")
+    assert main(["enhance", str(tmp_path / "study"), str(tmp_path / "out.nii.gz")]) == 0
+    assert read_volume(tmp_path / "out.nii.gz").shape == (12, 24, 20)
+
+
+def test_two_dicom_series_become_two_derived_series(installed, dicom, tmp_path):
+    for name in ("one", "two"):
+        stored = dicom.phantom((12, 24, 20))
+        dicom.series(tmp_path / "study" / name, stored, dicom.lps_matrix((1.0, 1.0, 1.0)), "MR", uid=name)
+    assert main(["enhance", str(tmp_path / "study"), str(tmp_path / "out")]) == 0
+    assert read_volume(tmp_path / "out" / "one").shape == (12, 24, 20)
+    assert len(list((tmp_path / "out" / "two").iterdir())) == 12
+
+
+def test_an_unexpected_error_in_one_scan_stops_none_of_the_others(installed, study, tmp_path, monkeypatch):
+    from DiffusionCore.tasks import enhance as task
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    measure = task.measured_noise
+
+    def stumble(volume):
+        if volume.modality == "CT":
+            raise ZeroDivisionError
+        return measure(volume)
+
+    monkeypatch.setattr(task, "measured_noise", stumble)
+    (study / "b.nii.gz").unlink()
+    assert main(["enhance", str(study), str(tmp_path / "out")]) == 1
+    rows = table(tmp_path / "out")
+    assert rows["c.nrrd"]["message"].startswith("unexpected error (ZeroDivisionError); details are in")
+    assert rows["d.mha"]["status"] == "done"
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_so(installed, study, tmp_path, monkeypatch, capsys):
+    from DiffusionCore.tasks import enhance as task
+
+    measure = task.measured_noise
+
+    def interrupt(volume):
+        if volume.modality == "CT":
+            signal.raise_signal(signal.SIGINT)
+        return measure(volume)
+
+    monkeypatch.setattr(task, "measured_noise", interrupt)
+    (study / "b.nii.gz").unlink()
+    out = tmp_path / "out"
+    assert main(["enhance", str(study), str(out)]) == 130
+    assert "cancelled; 2 of 3 scans were done" in capsys.readouterr().err
+    assert sorted(path.name for path in out.rglob("*") if path.is_file()) == ["a.nii.gz", "d.mha", "report.csv"]
+
+
+def test_all_volumes_of_a_4d_file(installed, mr, tmp_path, capsys):
+    import nibabel
+
+    frames = np.stack([mr.voxels.transpose(), mr.voxels.transpose()[::-1]], axis=-1)
+    image = nibabel.Nifti1Image(frames, mr.ijk_to_ras)
+    image.header["pixdim"][4] = 2.0
+    image.header.set_xyzt_units("mm", "sec")
+    nibabel.save(image, tmp_path / "series.nii.gz")
+    out = tmp_path / "out.nii.gz"
+    assert main(["enhance", str(tmp_path / "series.nii.gz"), str(out), "--all-frames", "--json"]) == 0
+    reports = json.loads(capsys.readouterr().out)
+    assert len(reports) == 2
+    after = nibabel.load(out)
+    assert after.shape == frames.shape
+    assert after.header.get_zooms()[3] == 2.0
+    for frame in (0, 1):
+        alone = tmp_path / f"frame{frame}.nii.gz"
+        assert main(["enhance", str(tmp_path / "series.nii.gz"), str(alone), "--frame", str(frame)]) == 0
+        np.testing.assert_array_equal(read_volume(out, frame=frame).voxels, read_volume(alone).voxels)
