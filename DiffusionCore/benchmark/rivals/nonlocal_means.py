@@ -26,9 +26,16 @@ def nlm_skimage(scan: NoisyScan, h: float, patch_size: int, patch_distance: int)
     return remove_rician_bias(filtered, scan)
 
 
-def nlm_dipy(scan: NoisyScan, algorithm: str, sigma_scale: float, patch_radius: int, block_radius: int) -> Array:
-    """Non-local means with DIPY's own Rician correction in MR (Descoteaux et al. 2008; Coupé et al. 2008)."""
+def nlm_dipy(
+    scan: NoisyScan, algorithm: str, sigma_scale: float, block_radius: int, correction: str, patch_radius: int = 1
+) -> Array:
+    """Non-local means as if the noise were `sigma_scale`·sigma (Descoteaux et al. 2008; Coupé et al. 2008).
+
+    `correction` of the Rician bias in MR: DIPY's "own", which takes off 2·(sigma_scale·sigma)², or by the "mean".
+    """
     from dipy.denoise.nlmeans import nlmeans
+
+    own = scan.modality == "MR" and correction == "own"
 
     floor = CT_FLOOR if scan.modality == "CT" else 0.0
     filtered = nlmeans(
@@ -36,18 +43,18 @@ def nlm_dipy(scan: NoisyScan, algorithm: str, sigma_scale: float, patch_radius: 
         sigma=scan.sigma * sigma_scale,
         patch_radius=int(patch_radius),
         block_radius=int(block_radius),
-        rician=scan.modality == "MR",
+        rician=own,
         method=algorithm,
     )
-    return (np.asarray(filtered) - floor).astype(np.float32)
+    filtered = (np.asarray(filtered) - floor).astype(np.float32)
+    return filtered if own else remove_rician_bias(filtered, scan)
 
 
 _SKIMAGE_GRID = {"h": (0.25, 0.4, 0.6, 0.8), "patch_size": (3, 5), "patch_distance": (3, 5)}
 _DIPY_GRID = {
     "algorithm": ("classic", "blockwise"),
     "sigma_scale": (0.7, 1.0, 1.4, 2.0),
-    "patch_radius": (1,),
-    "block_radius": (2, 4),
+    "block_radius": (2, 3),
 }
 
 NLM_SKIMAGE = Method(
@@ -68,6 +75,6 @@ NLM_DIPY = Method(
     distribution="dipy",
     module="dipy",
     licence="BSD-3-Clause",
-    defaults={"algorithm": "classic", "sigma_scale": 1.4, "patch_radius": 1, "block_radius": 2},
-    grids={"MR": _DIPY_GRID, "CT": _DIPY_GRID},
+    defaults={"algorithm": "classic", "sigma_scale": 1.4, "block_radius": 2, "correction": "mean"},
+    grids={"MR": {**_DIPY_GRID, "correction": ("own", "mean")}, "CT": {**_DIPY_GRID, "correction": ("mean",)}},
 )

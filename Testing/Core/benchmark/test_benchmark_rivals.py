@@ -79,7 +79,7 @@ def test_no_rician_floor_is_left_in_tissue_of_low_signal(method: Method) -> None
     need(method)
     amplitude = np.full((16, 16, 16), 2 * SIGMA, np.float32)
     scan = NoisyScan(rician(amplitude, np.random.default_rng(1), SIGMA).voxels, SIGMA, "MR")
-    given = {"width": 1.7} if method.name == "gaussian" else {}
+    given = {"gaussian": {"width": 1.7}, "nlm-dipy": {"sigma_scale": 1.0, "correction": "own"}}.get(method.name, {})
     out = method.run(scan, **{**method.defaults, **given})
     assert scan.voxels.mean() > 2.2 * SIGMA
     assert out.mean() == pytest.approx(2 * SIGMA, abs=0.1 * SIGMA)
