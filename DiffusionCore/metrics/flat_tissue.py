@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +41,9 @@ def grid_sample(voxels: npt.NDArray, count: int = 300_000) -> Floats:
 
 
 def reference_level(voxels: npt.NDArray) -> float:
-    """p99.5 of a volume, from a sample."""
+    """p99.5 of the voxels above zero, from a sample; 0 if there are none."""
     sample = grid_sample(voxels)
+    sample = sample[sample > 0]
     return float(np.percentile(sample, 99.5)) if sample.size else 0.0
 
 
@@ -58,6 +60,16 @@ def slab_ranges(shape: tuple[int, int, int], count: int) -> list[tuple[int, int]
     starts = np.clip(np.round((0.5 + span * (centres - 0.5)) * slices - thick / 2), 0, slices - thick).astype(int)
     ordered = sorted(set(starts.tolist()), key=lambda start: abs(start + thick / 2 - slices / 2))
     return [(start, start + thick) for start in ordered]
+
+
+def slices_alike(slices: int, spacing: Sequence[float] | None) -> bool:
+    """Whether neighbouring slices show nearly the same tissue: spacing at most 1.6 times that in the plane.
+
+    Without a spacing, stacks of 16 slices or more count as such.
+    """
+    if slices < 2:
+        return False
+    return slices >= 16 if spacing is None else bool(spacing[0] <= 1.6 * max(spacing[1], spacing[2]))
 
 
 def local_mean(voxels: Floats, size: int = 5) -> Floats:

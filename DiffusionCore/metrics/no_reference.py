@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.errors import UsageError
-from DiffusionCore.metrics.flat_tissue import Mask, Slab, find_slab, reference_level, slab_ranges
+from DiffusionCore.metrics.flat_tissue import Mask, find_slab, reference_level, slab_ranges, slices_alike
 from DiffusionCore.metrics.sharpness import Edges, edge_profile, find_edges, mtf50, rise_distance
 
 SLABS = 4
@@ -67,25 +67,26 @@ def find_regions(
 ) -> Regions:
     """Flat windows, tissue classes and edges in at most four slabs of a scan (K, J, I).
 
-    Flat windows are the 30 % of windows wholly in tissue over which the local mean varies least, overall and in each
-    class. They are chosen by the mean and not by the deviation, which would pick the places where noise happens to be
-    low.
+    Flat windows are the 30 % of windows wholly in tissue over which the 5 x 5 local mean varies least, overall and in
+    each class. Where slices are thin the next slice is judged for this: its tissue is the same and its noise another, so
+    that places where noise happens to be low are not preferred.
     """
     voxels = np.asarray(voxels)
     if voxels.ndim != 3:
         raise UsageError(f"regions are sought in a volume (K, J, I), got {voxels.ndim} dimensions")
     reference = reference_level(voxels)
-    slices, slabs = [], []
+    slices, slabs, judged = [], [], []
+    alike = slices_alike(len(voxels), spacing)
     for first, last in sorted(slab_ranges(voxels.shape, SLABS)):
         # Two slices of a slab say nearly as much as all of them.
         chosen = np.arange(first, min(first + 2, last))
-        part = np.nan_to_num(voxels[chosen].astype(np.float32))
+        part = np.nan_to_num(voxels[chosen].astype(np.float32), posinf=0, neginf=0)
         inside = None if mask is None else np.asarray(mask[chosen], dtype=bool)
         slices.append(chosen)
         slabs.append(find_slab(part, modality, reference, inside))
-    joined = Slab(*(np.concatenate([getattr(slab, name) for slab in slabs]) for name in _SLAB_FIELDS))
-    stack = joined.voxels
-    corners, unevenness = _tissue_windows(joined)
+        judged.append(slabs[-1].local_mean[::-1] if alike else slabs[-1].local_mean)
+    stack, tissue = (np.concatenate([getattr(slab, name) for slab in slabs]) for name in ("voxels", "tissue"))
+    corners, unevenness = _tissue_windows(tissue, np.concatenate(judged))
     means = _windows(stack, corners).mean(axis=(1, 2)) if len(corners) else np.empty(0)
     in_plane = (1.0, 1.0) if spacing is None else (float(spacing[1]), float(spacing[2]))
     return Regions(
@@ -93,7 +94,7 @@ def find_regions(
         corners=corners,
         flat=_flattest(unevenness),
         classes=_two_largest(means, unevenness),
-        tissue=joined.tissue,
+        tissue=tissue,
         edges=find_edges(stack, in_plane, None if mask is None else mask[np.concatenate(slices)]),
         modality=modality,
     )
@@ -101,7 +102,7 @@ def find_regions(
 
 def figures(voxels: npt.NDArray, regions: Regions) -> Figures:
     """Measure a scan (K, J, I) in regions found on it or on its original."""
-    stack = np.nan_to_num(np.asarray(voxels)[regions.slices].astype(np.float32))
+    stack = np.nan_to_num(np.asarray(voxels)[regions.slices].astype(np.float32), posinf=0, neginf=0)
     snr = cnr = rise = sharp = float("nan")
     if np.count_nonzero(regions.flat) >= FEWEST_WINDOWS:
         windows = _windows(stack, regions.corners).astype(np.float64)
@@ -135,28 +136,22 @@ def mean_shift(original: npt.ArrayLike, enhanced: npt.ArrayLike, mask: npt.Array
     return float(after.mean(dtype=np.float64) - before.mean(dtype=np.float64)) if before.size else float("nan")
 
 
-_SLAB_FIELDS = ("voxels", "local_mean", "tissue", "quiet")
-
-
 def _signal_to_noise(means: npt.NDArray, deviations: npt.NDArray, modality: str) -> float:
     signal = means - CT_AIR_HU if modality == "CT" else means
     noisy = deviations > 1e-6 * np.abs(signal)
     return float(np.median(signal[noisy] / deviations[noisy])) if noisy.any() else float("inf")
 
 
-def _tissue_windows(slab: Slab) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-    """Corners of the windows wholly in tissue, side by side, and how much the local mean varies over each."""
-    from numpy.lib.stride_tricks import sliding_window_view
-
+def _tissue_windows(tissue: Mask, judged: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.intp], npt.NDArray]:
+    """Corners of the windows wholly in tissue, side by side, and the range of `judged`, a local mean, over each."""
     n = WINDOW
-    nothing = np.empty((0, 3), dtype=np.intp), np.empty(0, dtype=np.float32)
-    if min(slab.tissue.shape[1:]) < n:
-        return nothing
-    covered = sliding_window_view(slab.tissue, (n, n), axis=(1, 2))[:, ::n, ::n].all(axis=(3, 4))
+    rows, columns = tissue.shape[1] // n, tissue.shape[2] // n
+    tiled = (len(tissue), rows, n, columns, n)
+    covered = tissue[:, : rows * n, : columns * n].reshape(tiled).all(axis=(2, 4))
     places = np.argwhere(covered) * np.array([1, n, n])
     if not len(places):
-        return nothing
-    return places, np.ptp(_windows(slab.local_mean, places).reshape(len(places), -1), axis=1)
+        return places, np.empty(0)
+    return places, np.ptp(_windows(judged, places).reshape(len(places), -1), axis=1)
 
 
 def _flattest(unevenness: npt.NDArray) -> npt.NDArray[np.bool_]:

@@ -71,7 +71,7 @@ def robust_deviation(values: npt.NDArray, quantum: float = 0.0) -> float:
     not jump from one grid value to the next (the grouped median).
     Source: Donoho & Johnstone, Biometrika 81:425 (1994), section 4.2.
     """
-    if not len(values):
+    if not np.any(values):
         return 0.0
     if quantum > 0:
         # The golden-ratio sequence is even over any stretch and needs no random numbers.

@@ -16,6 +16,7 @@ from DiffusionCore.metrics.flat_tissue import (
     grid_sample,
     reference_level,
     slab_ranges,
+    slices_alike,
 )
 from DiffusionCore.metrics.noise_bands import Band, band_sigma, pooled, quiet_band, smallest_step
 from DiffusionCore.metrics.noise_estimate import NoiseEstimate
@@ -111,13 +112,12 @@ def _settings(
     sample = grid_sample(voxels, 20_000)
     magnitude = modality == "MR" and (not sample.size or np.mean(sample < 0) <= 0.01)
     kind = modality if modality == "CT" or magnitude else "OTHER"
-    thin = len(voxels) >= 16 if spacing is None else spacing[0] <= 1.6 * max(spacing[1], spacing[2])
     return _Settings(
         modality=kind,
         rician=magnitude,
         reference=reference_level(voxels),
         quantum=smallest_step(voxels),
-        along_slices=bool(thin and len(voxels) > 1),
+        along_slices=slices_alike(len(voxels), spacing),
         # CT noise has much of its power at low frequencies, which small windows cannot tell apart.
         windows=(24, 16) if kind == "CT" else (16,),
     )

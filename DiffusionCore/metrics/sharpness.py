@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.errors import UsageError
+from DiffusionCore.metrics.noise_bands import robust_deviation
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -20,6 +21,8 @@ PLATEAU = 4.5
 SMOOTH = 1.5
 STRONG = 0.5
 """Edges count from this fraction of the 95th percentile of the clean edges' gradients."""
+ABOVE_NOISE = 5.0
+"""Least height of an edge over the deviation of what smoothing takes away: noise alone has none so high."""
 FEWEST = 20
 
 
@@ -54,9 +57,9 @@ def find_edges(
 ) -> Edges:
     """Up to `most` strong, clean edges in a stack of slices (K, J, I) or one slice (J, I).
 
-    An edge is a local maximum, along its own direction, of the in-plane gradient after smoothing by 1.5 voxels. Kept are
-    those whose two sides are flat against their contrast: ridges, thin walls and corners have no rise to measure, nor
-    has the cut to an exact zero of a masked background. All of this is judged on the smoothed copy, or else places
+    An edge is a local maximum, along its own direction, of the in-plane gradient after smoothing by 1.5 voxels. Kept
+    are those whose two sides are flat against their contrast: ridges, thin walls and corners have no rise to measure,
+    nor has the cut to an exact zero of a masked background. All of this is judged on the smoothed copy, or else places
     would be chosen where noise happens to steepen the edge. Edges should be found once, on the original, and measured
     at the same places in what was made of it.
     """
@@ -88,7 +91,8 @@ def find_edges(
     found = _chosen(found, _apart(found.places, 3.0))
     distance = _distances(found.spacing)
     clean, centre = _clean(_sampled(smooth, found, distance), distance, min(found.spacing))
-    clean &= np.count_nonzero(_sampled(stack, found, distance) == 0, axis=1) < 3
+    noise = robust_deviation((stack - smooth)[inside][:: max(1, np.count_nonzero(inside) // 100_000)])
+    clean &= _rises(_sampled(stack, found, distance), distance, min(found.spacing), ABOVE_NOISE * noise)
     kept = np.flatnonzero(clean)
     if len(kept):
         steep = strength[tuple(found.places[kept].astype(np.intp).T)]
@@ -206,6 +210,13 @@ def _clean(profiles: FloatArray, distance: FloatArray, unit: float) -> tuple[npt
     crossings = np.array([_crossing(distance, row, 0.5) for row in scaled]) if len(scaled) else np.empty(0)
     central = np.abs(crossings) < 1.5 * unit
     return (contrast > 0) & flat & bounded & central, np.where(np.isfinite(crossings), crossings, 0.0)
+
+
+def _rises(profiles: FloatArray, distance: FloatArray, unit: float, least: float) -> npt.NDArray[np.bool_]:
+    """Which unsmoothed profiles rise by more than `least` and were not cut to exact zeros."""
+    left, right = profiles[:, distance <= -PLATEAU * unit], profiles[:, distance >= PLATEAU * unit]
+    uncut = np.count_nonzero(profiles == 0, axis=1) < 3
+    return uncut & (right.mean(axis=1) - left.mean(axis=1) > least)
 
 
 def _crossing(distance: FloatArray, value: FloatArray, level: float) -> float:

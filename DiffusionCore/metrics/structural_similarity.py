@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.errors import UsageError
-from DiffusionCore.metrics.reference import checked_range, checked_pair
+from DiffusionCore.metrics.reference import checked_pair, checked_range
 
 SIGMA = 1.5
 RADIUS = 5
