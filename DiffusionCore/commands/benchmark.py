@@ -29,6 +29,7 @@ def main(argv: list[str]) -> int:
         "benchmark",
         "Compare with other methods on the test scans (denoise), or measure the goals of speed (speed).",
         "diffusioncore benchmark denoise docs/benchmark --learned runs/regression-unet-mr/model",
+        "diffusioncore benchmark denoise docs/benchmark --study conditioning --model runs/s3-mr-2d/model",
         "diffusioncore benchmark speed docs --quick",
     )
     parser.add_argument("name", choices=NAMES, metavar="/".join(NAMES), help="what to compare")
@@ -41,12 +42,19 @@ def main(argv: list[str]) -> int:
         "--learned", action="append", default=[], type=Path, metavar="FOLDER", help="model of a trained rival"
     )
     denoise.add_argument("--tune", action="store_true", help="first search the rivals' parameters on validation scans")
+    denoise.add_argument(
+        "--study",
+        choices=tuple(STUDIES),
+        metavar="/".join(STUDIES),
+        help="instead: how S3's model is shown the scan, with --learned its 2D rival; or S0's table, with --learned ours",
+    )
     speed = parser.add_argument_group("speed")
     speed.add_argument("--large", action="store_true", help="512³ on the CPU as well: 7 GB of memory and minutes")
     add_output_arguments(parser)
     given = parser.parse_intermixed_args(argv)
     with console_progress(given.quiet, given.json) as progress:
-        head, rows, files = {"denoise": denoise_table, "speed": speed_table}[given.name](given, progress)
+        make = STUDIES[given.study] if given.study else {"denoise": denoise_table, "speed": speed_table}[given.name]
+        head, rows, files = make(given, progress)
     if given.json:
         print_json({"rows": [dict(zip(head, row, strict=True)) for row in rows], "files": files})
     else:
@@ -64,16 +72,56 @@ def denoise_table(given: argparse.Namespace, progress: Progress) -> Table:
     """Every method on the same noisy test scans; the verdicts on the gates are what is shown."""
     from ..benchmark.denoise import run_denoise_benchmark, tune_rivals
 
-    root = given.data or os.environ.get(DATA_VARIABLE)
-    if not root or not Path(root).is_dir():
-        raise InputError(f"{root or 'no folder'}: the test scans are not there; give --data or set {DATA_VARIABLE}")
+    root = data_root(given)
     methods = [*our_methods(given.model), *(method for folder in given.learned for method in learned_methods(folder))]
     if given.tune:
-        tune_rivals(given.output / "tuned.yaml", Path(root), progress=progress)
-    found = run_denoise_benchmark(given.output, Path(root), methods, quick=given.quick, progress=progress)
+        tune_rivals(given.output / "tuned.yaml", root, progress=progress)
+    found = run_denoise_benchmark(given.output, root, methods, quick=given.quick, progress=progress)
     rows = [tuple(vars(verdict).values()) for verdict in found.gates]
     head = tuple(vars(found.gates[0])) if found.gates else ("gate",)
     return head, rows, list(found.files)
+
+
+def data_root(given: argparse.Namespace) -> Path:
+    """The folder of the test scans. Raises `InputError` if it is not there."""
+    root = given.data or os.environ.get(DATA_VARIABLE)
+    if not root or not Path(root).is_dir():
+        raise InputError(f"{root or 'no folder'}: the test scans are not there; give --data or set {DATA_VARIABLE}")
+    return Path(root)
+
+
+def one_model(given: argparse.Namespace) -> str:
+    """The single --model that a study is about."""
+    if given.name != "denoise" or len(given.model) != 1 or len(given.learned) > 1:
+        raise UsageError("--study goes with denoise, one --model, and at most one --learned")
+    return given.model[0]
+
+
+def conditioning_table(given: argparse.Namespace, progress: Progress) -> Table:
+    """S3's study: the scan concatenated, the chain started at it, or both, over guidance and noise levels."""
+    from ..benchmark.conditioning import run_conditioning_study
+
+    model, rival = one_model(given), given.learned[0] if given.learned else None
+    found = run_conditioning_study(
+        given.output, data_root(given), model, regression_model=rival, quick=given.quick, progress=progress
+    )
+    rows = [(r.method, r.level, r.scores.mean("psnr"), r.scores.mean("ssim"), r.seconds) for r in found.results]
+    return ("method", "noise", "PSNR", "SSIM", "seconds"), rows, list(found.paths)
+
+
+def s0_table(given: argparse.Namespace, progress: Progress) -> Table:
+    """S0's table: SNR, SSIM and PSNR before and after, from an input of 28.4 dB."""
+    from dataclasses import fields
+
+    from ..benchmark.conditioning_s0 import S0Row, run_s0_table
+
+    model, ours = one_model(given), given.learned[0] if given.learned else None
+    rows, paths = run_s0_table(given.output, data_root(given), model, ours=ours, quick=given.quick, progress=progress)
+    head = tuple(field.name for field in fields(S0Row))
+    return head, [tuple(getattr(row, name) for name in head) for row in rows], list(paths)
+
+
+STUDIES = {"conditioning": conditioning_table, "s0": s0_table}
 
 
 def our_methods(named: list[str]) -> list[Method]:
