@@ -79,8 +79,12 @@ class DenoiserTraining(pl.LightningModule):
         self.log("train_loss", value, prog_bar=True)
         return value
 
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        # here and not in on_train_batch_end, which comes after the step's checkpoint has been written
+        self.average.update(self.denoiser, self.global_step)
+
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.average.update(self.denoiser, self.global_step - 1)
         now = time.monotonic()
         seconds, self._clock = now - self._clock, now
         self.seconds_trained += seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import signal
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def step_of(checkpoint: Path) -> int:
     """How many steps were done. Only tensors and plain values are read from the file, never code."""
     try:
         return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, EOFError, struct.error, pickle.UnpicklingError) as error:
         raise InputError(f"{checkpoint}: not a checkpoint of a training run, or damaged") from error
 
 

@@ -23,7 +23,12 @@ def scan_of(voxels: np.ndarray, noise: float | None = None) -> Scan:
 
 
 def test_an_example_is_a_pure_function_of_seed_step_and_index(world):
-    every = ("augmentation.affine=0.5", "augmentation.elastic=0.5", "augmentation.bias_field=1", "degradation.varying=1")
+    every = (
+        "augmentation.affine=0.5",
+        "augmentation.elastic=0.5",
+        "augmentation.bias_field=1",
+        "degradation.varying=1",
+    )
     first, second = source(world, *every), source(world, *every)
     second.example(9, 9)  # what was drawn before does not matter
     for name, value in first.example(4, 1).items():

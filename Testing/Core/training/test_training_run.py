@@ -1,0 +1,172 @@
+"""Whole runs: they end with a model, go on exactly where they were killed, and refuse what cannot be."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from DiffusionCore.errors import InputError, ModelError, OutputError, UsageError
+from DiffusionCore.models.registry import load_model, verify_model
+from DiffusionCore.training.run import train
+
+RUN = "import sys; from DiffusionCore.training.run import train; train(sys.argv[1], sys.argv[2:], quiet=True)"
+
+
+def checkpoint(folder: Path) -> dict:
+    return torch.load(folder / "last.ckpt", weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def finished(world) -> Path:
+    """The folder of an uninterrupted run of 12 steps."""
+    return train(world / "tiny.yaml", quiet=True).parent
+
+
+def test_a_run_ends_with_a_model_that_loads_and_verifies(finished):
+    card = verify_model(finished / "model")
+    assert card.name == "tiny"
+    assert card.normalisation == "p99.5"
+    assert card.recipe["steps"] in (6, 12)
+    assert card.recipe["subjects"]["val"] == ["s4", "s5"]
+    assert card.figures["validation"]["val_psnr"] > 0
+    model = load_model(finished / "model")
+    y, sigma = torch.rand(1, 1, 8, 8, 8), torch.full((1, 1, 1, 1, 1), 0.05)
+    assert model.denoiser(torch.zeros_like(y), torch.tensor([50]), y, sigma).shape == y.shape
+
+
+def test_figures_are_logged(finished):
+    with next((finished / "csv").glob("*/metrics.csv")).open() as file:
+        rows = list(csv.DictReader(file))
+    assert sum(bool(row["train_loss"]) for row in rows) == 12
+    assert [row["step"] for row in rows if row["val_psnr"]] == ["5", "11", "12"]
+    assert {"learning_rate", "examples_per_second", "val_psnr/0.1"} <= rows[0].keys()
+
+
+def test_a_run_killed_and_resumed_ends_with_the_same_weights_bit_for_bit(world):
+    settings = ["trainer.max_steps=60", "validation.every_steps=30"]
+    train(world / "tiny.yaml", ["name=whole", *settings], quiet=True)
+    killed = world / "runs" / "killed"
+    command = [sys.executable, "-c", RUN, str(world / "tiny.yaml"), "name=killed", *settings]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 120
+    while not (killed / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert 4 <= checkpoint(killed)["global_step"] < 60
+    train(world / "tiny.yaml", ["name=killed", *settings], resume=True, quiet=True)
+    resumed, whole = checkpoint(killed), checkpoint(world / "runs" / "whole")
+    assert resumed["global_step"] == whole["global_step"] == 60
+    for part in ("state_dict", "average"):
+        for name, tensor in whole[part].items():
+            assert torch.equal(resumed[part][name], tensor), name
+
+
+def test_the_best_checkpoint_holds_the_raw_weights_beside_the_averaged_ones(finished):
+    best = torch.load(finished / "best.ckpt", weights_only=True)
+    name = next(iter(best["average"]))
+    assert not torch.equal(best["average"][name], best["state_dict"][f"denoiser.{name}"])
+
+
+def test_a_run_is_not_overwritten_unasked(world, finished):
+    with pytest.raises(UsageError, match="holds a run already; go on with --resume"):
+        train(world / "tiny.yaml", quiet=True)
+
+
+def test_resuming_a_run_that_has_not_begun_begins_it(world):
+    folder = train(world / "tiny.yaml", ["name=fresh", "trainer.max_steps=4"], resume=True, quiet=True).parent
+    assert checkpoint(folder)["global_step"] == 4
+
+
+@pytest.mark.parametrize(("content", "sentence"), [(None, "no such checkpoint"), (b"junk", "not a checkpoint")])
+def test_a_bad_checkpoint_is_refused(world, tmp_path, content, sentence):
+    path = tmp_path / "some.ckpt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=sentence):
+        train(world / "tiny.yaml", ["name=bad"], resume=path, quiet=True)
+
+
+def test_a_run_can_start_from_a_models_weights_alone(world, finished):
+    overrides = ["name=continued", f"init={finished / 'model'}", "optimiser.learning_rate=1e-12", "trainer.max_steps=4"]
+    folder = train(world / "tiny.yaml", overrides, quiet=True).parent
+    before, after = (load_model(path / "model").denoiser.network.state_dict() for path in (finished, folder))
+    for name in before:
+        assert torch.allclose(before[name], after[name], atol=1e-4), name
+
+
+def test_a_model_of_another_shape_is_no_start(world, finished):
+    overrides = ["name=other", f"init={finished / 'model'}", "network.options={channels: [4, 6], embedding: 8}"]
+    with pytest.raises(ModelError, match="don't fit this network"):
+        train(world / "tiny.yaml", overrides, quiet=True)
+
+
+def test_a_run_ends_early_when_the_figure_stops_rising(world):
+    overrides = ["name=stopped", "optimiser.learning_rate=1e-12", "validation.every_steps=2", "validation.patience=2"]
+    folder = train(world / "tiny.yaml", [*overrides, "checkpoint.every_steps=1", "optimiser.ema=0"], quiet=True).parent
+    assert checkpoint(folder)["global_step"] < 12
+
+
+def test_a_run_ends_with_its_minutes_and_the_rate_with_it(world):
+    overrides = ["name=timed", "trainer.max_steps=100000", "trainer.max_minutes=0.02", "checkpoint.every_steps=1"]
+    folder = train(world / "tiny.yaml", [*overrides, "validation.every_steps=1000"], quiet=True).parent
+    kept = checkpoint(folder)
+    assert kept["seconds_trained"] == pytest.approx(1.2, abs=0.5)
+    assert kept["optimizer_states"][0]["param_groups"][0]["lr"] < 0.2 * 1.5e-3
+
+
+def test_without_validation_scans_a_run_ends_with_its_last_weights(world):
+    import json
+
+    split = json.loads((world / "split.json").read_text())
+    (world / "all.json").write_text(json.dumps({"train": split["train"]}))
+    folder = train(
+        world / "tiny.yaml", ["name=blind", f"data.split={world / 'all.json'}", "trainer.max_steps=4"], quiet=True
+    )
+    assert load_model(folder).card.recipe["steps"] == 4
+
+
+IMAGE = ["diffusion.state=image", "diffusion.share_at_T=0", "data.patch=[16, 16]", "validation.size=null"]
+SMALL = "network.options={channels: [8, 8], embedding: 8, attention_levels: []}"
+
+
+def test_the_reference_family_trains_too(world):
+    own = ["data.target=slices", "diffusion.schedule=linear", "diffusion.prediction=epsilon", "diffusion.drop=0.1"]
+    settings = ["name=image", "trainer.max_steps=6", "network.target=s3", SMALL, "validation.steps=2", *IMAGE, *own]
+    assert verify_model(train(world / "tiny.yaml", settings, quiet=True)).network.state == "image"
+
+
+def test_an_unconditional_model_trains_on_digits_and_is_validated_by_its_loss(world):
+    own = ["data.target=digits", "degradation.target=none", "data.normalisation=none", "card.task=synthesize"]
+    settings = ["name=digits", "trainer.max_steps=6", "network.target=toy", SMALL, *IMAGE, *own]
+    card = verify_model(train(world / "tiny.yaml", settings, quiet=True))
+    assert card.input == "none"
+    assert card.figures["validation"].keys() == {"val_loss"}
+
+
+def test_missing_data_is_said_before_anything_is_written(world, tmp_path):
+    with pytest.raises(InputError, match="no such folder of scans"):
+        train(world / "tiny.yaml", ["name=nowhere", f"data.root={tmp_path / 'none'}"], quiet=True)
+    assert not (world / "runs" / "nowhere").exists()
+
+
+def test_a_folder_that_can_not_be_written_is_said(world, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="can't be written"):
+        train(world / "tiny.yaml", [f"runs={tmp_path / 'file'}"], quiet=True)
+
+
+def test_the_bar_shows_the_validation_psnr_and_quiet_shows_nothing(world, capfd):
+    overrides = ["trainer.max_steps=2", "validation.every_steps=1"]
+    train(world / "tiny.yaml", ["name=loud", *overrides])
+    assert "val_psnr" in "".join(capfd.readouterr())
+    train(world / "tiny.yaml", ["name=quiet", *overrides], quiet=True)
+    assert "".join(capfd.readouterr()) == ""
