@@ -192,6 +192,8 @@ def refuse_kind(volume: Volume) -> None:
             f"it could not be told whether this is CT or MR ({reason}); say so with --modality CT or --modality MR"
         )
     largest = max(abs(float(volume.voxels.min())), abs(float(volume.voxels.max())))
+    if not np.isfinite(largest):
+        raise InputError("the scan holds voxels that are NaN or infinite; mend them, or mask them by a number")
     if not SMALLEST_VALUE < largest < LARGEST_VALUE:
         raise InputError(f"the scan's largest value is {largest:.3g}, which single precision cannot hold; rescale it")
 

@@ -35,7 +35,7 @@ def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card
     """(quantity, sentence) of everything about the scan that the model was not trained on."""
     found: list[tuple[str, str]] = []
     if volume.modality != card.modality:
-        found.append(("modality", f"this is a {volume.modality} scan, the model {card.name!r} is for {card.modality}"))
+        found.append(("modality", f"this scan is {volume.modality}, the model {card.name!r} is for {card.modality}"))
     lowest, highest = float(volume.voxels.min()), float(volume.voxels.max())
     if volume.modality == "CT" and lowest >= 0:
         found.append(("units", f"the values of this CT, {lowest:g} to {highest:g}, are no HU; rescale them first"))

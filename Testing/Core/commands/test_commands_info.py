@@ -67,7 +67,7 @@ def test_series_of_a_dicom_folder(installed, dicom, tmp_path, capsys):
 def test_what_would_be_refused_is_told_and_check_fails_as_enhance_would(installed, mr_file, capsys):
     found = asked(capsys, mr_file, "--model", "tiny-ct")
     assert found["problem"] == {
-        "error": "this is a MR scan, the model 'tiny-ct' is for CT; --force to go on",
+        "error": "this scan is MR, the model 'tiny-ct' is for CT; --force to go on",
         "exit_code": 7,
     }
     assert found["modality"] == "MR"
