@@ -154,21 +154,15 @@ def save_model(folder: Path, card: Card, denoiser: Denoiser) -> Card:
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{WEIGHTS}.tmp"
         checksum = save_weights(denoiser.network.state_dict(), temporary)
-        halved = load_weights(temporary, checksum, card.name)
-        original = {name: tensor.clone() for name, tensor in denoiser.network.state_dict().items()}
-        was_training = denoiser.training
-        denoiser.eval().network.load_state_dict(halved)
-        golden = golden_output(denoiser)
-        denoiser.network.load_state_dict(original)
-        denoiser.train(was_training)
         counts = {
             "parameters": sum(p.numel() for p in denoiser.network.parameters()),
             "macs_per_voxel": round(denoiser.macs_per_voxel, 1),
         }
-        card = card.model_copy(
-            update={"sha256": checksum, "golden": golden, "network": card.network.model_copy(update=counts)}
-        )
+        card = card.model_copy(update={"sha256": checksum, "network": card.network.model_copy(update=counts)})
         temporary.replace(folder / WEIGHTS)
+        write_card(card, folder / CARD)
+        # What whoever loads it will get: half precision on disk, and none of training's autocast.
+        card = card.model_copy(update={"golden": golden_output(load_model(folder).denoiser)})
         write_card(card, folder / CARD)
     except OSError as error:
         raise OutputError(f"cannot write the model to {folder}: {error.strerror or error}") from None
