@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "train a model from a configuration file",
     "benchmark": "compare with other methods, make the tables and figures",
     "models": "list, show, add and verify models",
+    "demo": "the whole story in a minute, on a scan whose truth is known",
     "info": "what a scan is, and what would be done to it",
 }
 
