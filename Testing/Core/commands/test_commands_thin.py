@@ -97,3 +97,10 @@ def test_benchmark_without_data_says_what_to_give(installed, tmp_path, monkeypat
 def test_benchmark_names_are_a_closed_list(tmp_path, capsys):
     assert main(["benchmark", "everything", str(tmp_path)]) == 2
     assert "denoise" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["speed", "--study", "s0"], ["denoise", "--study", "s0"], ["denoise", "--study", "x", "--model", "m"]]
+)
+def test_a_study_goes_with_denoise_and_one_model(tmp_path, words):
+    assert main(["benchmark", words[0], str(tmp_path), "--data", str(tmp_path), *words[1:]]) == 2
