@@ -70,7 +70,7 @@ Table = tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]
 
 def denoise_table(given: argparse.Namespace, progress: Progress) -> Table:
     """Every method on the same noisy test scans; the verdicts on the gates are what is shown."""
-    from ..benchmark.denoise import run_denoise_benchmark, tune_rivals
+    from ..benchmark.denoise.run import run_denoise_benchmark, tune_rivals
 
     root = data_root(given)
     methods = [*our_methods(given.model), *(method for folder in given.learned for method in learned_methods(folder))]
@@ -99,7 +99,7 @@ def one_model(given: argparse.Namespace) -> str:
 
 def conditioning_table(given: argparse.Namespace, progress: Progress) -> Table:
     """S3's study: the scan concatenated, the chain started at it, or both, over guidance and noise levels."""
-    from ..benchmark.conditioning import run_conditioning_study
+    from ..benchmark.conditioning.study import run_conditioning_study
 
     model, rival = one_model(given), given.learned[0] if given.learned else None
     found = run_conditioning_study(
@@ -113,7 +113,7 @@ def s0_table(given: argparse.Namespace, progress: Progress) -> Table:
     """S0's table: SNR, SSIM and PSNR before and after, from an input of 28.4 dB."""
     from dataclasses import fields
 
-    from ..benchmark.conditioning_s0 import S0Row, run_s0_table
+    from ..benchmark.conditioning.s0 import S0Row, run_s0_table
 
     model, ours = one_model(given), given.learned[0] if given.learned else None
     rows, paths = run_s0_table(given.output, data_root(given), model, ours=ours, quick=given.quick, progress=progress)
@@ -186,7 +186,7 @@ def learned_methods(folder: Path) -> list[Method]:
 
 def speed_table(given: argparse.Namespace, progress: Progress) -> Table:
     """Every goal of speed, measured as a ratio in one run."""
-    from ..benchmark.speed import run_speed_benchmark
+    from ..benchmark.speed.run import run_speed_benchmark
 
     if len(given.model) > 1:
         raise UsageError("benchmark speed measures one model")

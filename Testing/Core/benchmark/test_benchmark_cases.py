@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from DiffusionCore.benchmark.case_inputs import case_input, central, seed_of
-from DiffusionCore.benchmark.cases import CT_DOSES, TEST_CASES, VALIDATION_CASES, Case
+from DiffusionCore.benchmark.denoise.case_inputs import case_input, central, seed_of
+from DiffusionCore.benchmark.denoise.cases import CT_DOSES, TEST_CASES, VALIDATION_CASES, Case
 from DiffusionCore.errors import InputError
 from DiffusionCore.metrics.reference import psnr
 from DiffusionCore.volume import Volume, write_volume
@@ -95,7 +95,7 @@ def test_a_projected_dose_is_kept(data: Path, tmp_path: Path, monkeypatch: pytes
     def never(*_: object, **__: object) -> None:
         raise AssertionError("projected again")
 
-    monkeypatch.setattr("DiffusionCore.benchmark.case_inputs.low_dose_ct", never)
+    monkeypatch.setattr("DiffusionCore.benchmark.denoise.case_inputs.low_dose_ct", never)
     second = case_input(CT, data, folder=tmp_path)
     np.testing.assert_array_equal(first.scan.voxels, second.scan.voxels)
 

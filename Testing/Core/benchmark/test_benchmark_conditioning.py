@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from DiffusionCore.benchmark import conditioning
-from DiffusionCore.benchmark.conditioning import StudySettings, planned, run_conditioning_study
-from DiffusionCore.benchmark.conditioning_sampling import (
+from DiffusionCore.benchmark.conditioning import study as conditioning
+from DiffusionCore.benchmark.conditioning.sampling import (
     BOTH,
     CONCATENATION,
     NO_CONDITION,
@@ -20,8 +19,9 @@ from DiffusionCore.benchmark.conditioning_sampling import (
     Setting,
     sample,
 )
-from DiffusionCore.benchmark.conditioning_scores import Scores, score
-from DiffusionCore.benchmark.conditioning_slices import Window, ceiling, marked, study_slices
+from DiffusionCore.benchmark.conditioning.scores import Scores, score
+from DiffusionCore.benchmark.conditioning.slices import Window, ceiling, marked, study_slices
+from DiffusionCore.benchmark.conditioning.study import StudySettings, planned, run_conditioning_study
 from DiffusionCore.diffusion import make_process
 from DiffusionCore.errors import Cancelled, InputError, ModelError, UsageError
 from DiffusionCore.models import Card, save_model

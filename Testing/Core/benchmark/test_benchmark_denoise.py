@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from DiffusionCore.benchmark.case_inputs import CaseInput
-from DiffusionCore.benchmark.cases import CT_DOSE, MR_ORIGIN, MR_S0, REAL, TEST_CASES, Case
-from DiffusionCore.benchmark.denoise import first_of_each, run_denoise_benchmark, tune_rivals
-from DiffusionCore.benchmark.gates import verdicts
-from DiffusionCore.benchmark.markdown import markdown
-from DiffusionCore.benchmark.results import Row, levels_of, rows_of
+from DiffusionCore.benchmark.denoise.case_inputs import CaseInput
+from DiffusionCore.benchmark.denoise.cases import CT_DOSE, MR_ORIGIN, MR_S0, REAL, TEST_CASES, Case
+from DiffusionCore.benchmark.denoise.gates import verdicts
+from DiffusionCore.benchmark.denoise.markdown import markdown
+from DiffusionCore.benchmark.denoise.results import Row, levels_of, rows_of
+from DiffusionCore.benchmark.denoise.run import first_of_each, run_denoise_benchmark, tune_rivals
+from DiffusionCore.benchmark.denoise.scores import ceiling, scores, spectrum_error, tuning_score
 from DiffusionCore.benchmark.rivals import Method, NoisyScan, Output, read_tuned, rival
-from DiffusionCore.benchmark.scores import ceiling, scores, spectrum_error, tuning_score
 from DiffusionCore.errors import Cancelled, UsageError
 from DiffusionCore.progress import Progress
 from DiffusionCore.volume import Volume, write_volume

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from DiffusionCore.benchmark.phantom import disc_mean, disc_mtf50, disc_noise, find_disc
+from DiffusionCore.benchmark.denoise.phantom import disc_mean, disc_mtf50, disc_noise, find_disc
 from DiffusionCore.errors import InputError
 
 FINE = 6

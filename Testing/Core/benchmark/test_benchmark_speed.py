@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from DiffusionCore.benchmark import speed
-from DiffusionCore.benchmark.speed_goals import MET, MISSED, OPEN, at_least, at_most, goal_rows
-from DiffusionCore.benchmark.speed_measured import Enhancement
-from DiffusionCore.benchmark.speed_process import ProcessRun
-from DiffusionCore.benchmark.speed_reference import reference_cost
+from DiffusionCore.benchmark.speed import run as speed
+from DiffusionCore.benchmark.speed.goals import MET, MISSED, OPEN, at_least, at_most, goal_rows
+from DiffusionCore.benchmark.speed.measured import Enhancement
+from DiffusionCore.benchmark.speed.process import ProcessRun
+from DiffusionCore.benchmark.speed.reference import reference_cost
 from DiffusionCore.diffusion import make_process
 from DiffusionCore.models import Card, save_model
 from DiffusionCore.models.card import DiffusionSpec, NetworkSpec, Range, ValidRanges
@@ -65,7 +65,7 @@ class Laboratory:
         self.commands.append(list(arguments))
         if "--report" in arguments:
             report = Path(arguments[arguments.index("--report") + 1])
-            dtype = "float32" if "DiffusionCore.benchmark.speed_float32" in arguments else self.dtype
+            dtype = "float32" if "DiffusionCore.benchmark.speed.float32" in arguments else self.dtype
             made = {"seconds": STAGES, "plan": {"dtype": dtype}}
             report.write_text(json.dumps({"provenance": made}))
             return ProcessRun(12.0 if dtype == "float32" else 7.75, 2**30, "")
@@ -187,7 +187,7 @@ def test_without_bfloat16_the_goal_is_that_of_float32(tmp_path: Path, model: Pat
     assert result.measured.float32 is None
     assert verdicts(result)["`enhance` 256×256×128, process start to file written, float32"] == MET  # 12 of 15 s
     assert verdicts(result)["network against this machine's bfloat16 gemm"] == OPEN
-    assert not any("speed_float32" in word for command in laboratory.commands for word in command)
+    assert not any("speed.float32" in word for command in laboratory.commands for word in command)
 
 
 def test_the_command_is_run_as_a_person_runs_it(tmp_path: Path, model: Path) -> None:

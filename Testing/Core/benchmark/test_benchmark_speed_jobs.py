@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from DiffusionCore.benchmark import speed_comparisons, speed_jobs, speed_network
-from DiffusionCore.benchmark.speed_process import resident_peak, run_job, run_python
+from DiffusionCore.benchmark.speed import comparisons, jobs, network
+from DiffusionCore.benchmark.speed.process import resident_peak, run_job, run_python
 from DiffusionCore.diffusion import make_process
 from DiffusionCore.errors import ModelError, UsageError
 from DiffusionCore.networks import DenoiserConfig, build_denoiser, unet_config
@@ -32,7 +32,7 @@ def random_network(monkeypatch: pytest.MonkeyPatch):
         denoiser = build_denoiser(config, process.signal, process.noise).eval().requires_grad_(False)
         for parameter in denoiser.network.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
-    for module in (speed_network, speed_comparisons):
+    for module in (network, comparisons):
         monkeypatch.setattr(module, "network", lambda model, channels: (denoiser, process))
     return denoiser
 
@@ -66,14 +66,14 @@ def test_a_job_runs_in_a_process_of_its_own_and_gives_a_record() -> None:
 
 
 def test_the_command_line_starts_without_bfloat16() -> None:
-    run = run_python(["-m", "DiffusionCore.benchmark.speed_float32", "--help"])
+    run = run_python(["-m", "DiffusionCore.benchmark.speed.float32", "--help"])
     assert "usage: diffusioncore" in run.output
 
 
 def test_the_head_has_the_size_asked_for_and_int16_values(tmp_path: Path) -> None:
     pytest.importorskip("nilearn")
     path = tmp_path / "head.nii.gz"
-    speed_jobs.write_head(str(path), (12, 18, 16))
+    jobs.write_head(str(path), (12, 18, 16))
     head = read_volume(path)
     assert head.shape == (12, 18, 16)
     assert head.voxels.dtype == np.int16
@@ -83,7 +83,7 @@ def test_the_head_has_the_size_asked_for_and_int16_values(tmp_path: Path) -> Non
 
 
 def test_a_pass_counts_two_flop_a_multiply_accumulate(random_network) -> None:
-    run = speed_network.network_pass((8, 12, 16), dtype="float32", repeats=1, gemm_size=16)
+    run = network.network_pass((8, 12, 16), dtype="float32", repeats=1, gemm_size=16)
     assert run.gflop == pytest.approx(2 * random_network.macs_per_voxel * 8 * 12 * 16 / 1e9)
     assert run.plan == "the whole scan at once" and run.work_factor == 1
     assert run.voxels == 8 * 12 * 16
@@ -91,45 +91,45 @@ def test_a_pass_counts_two_flop_a_multiply_accumulate(random_network) -> None:
 
 
 def test_a_wider_network_is_made_from_its_channels() -> None:
-    denoiser, _ = speed_network.network(None, (4, 6))
+    denoiser, _ = network.network(None, (4, 6))
     assert denoiser.config.channels == (4, 6)
     with pytest.raises(ModelError):
-        speed_network.network("nobody", None)
+        network.network("nobody", None)
 
 
 def test_ours_is_the_same_in_slabs_and_monai_s_is_not(random_network) -> None:
     pytest.importorskip("monai")
     pytest.importorskip("nilearn")
     shape = (40, 24, 24)
-    run = speed_comparisons.sliding_window(shape, shape, roi=16, repeats=1)
+    run = comparisons.sliding_window(shape, shape, roi=16, repeats=1)
     assert run.our_plan.startswith("slabs")
     assert run.our_difference <= 1e-5
     assert run.monai_difference > 1e-3
 
 
 def test_gemm_rates_are_positive_and_bfloat16_only_where_it_is() -> None:
-    rates = speed_network.gemm(size=32, repeats=1)
+    rates = network.gemm(size=32, repeats=1)
     assert rates.float32 > 0
-    assert (rates.bfloat16 is not None) == speed_jobs.machine().bfloat16
+    assert (rates.bfloat16 is not None) == jobs.machine().bfloat16
 
 
 def test_without_a_gpu_there_is_no_figure_of_one() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    found = speed_network.on_gpu((8, 8, 8), (1,))
+    found = network.on_gpu((8, 8, 8), (1,))
     assert found.name == "" and found.seconds == {}
 
 
 def test_jobs_are_a_closed_list_that_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert speed_jobs.main(["gemm", '{"size": 8, "repeats": 1}']) == 0
+    assert jobs.main(["gemm", '{"size": 8, "repeats": 1}']) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"float32", "bfloat16"}
-    assert speed_jobs.main(["network_pass", '{"shape": [8, 8, 8], "model": "nobody"}']) == ModelError.exit_code
+    assert jobs.main(["network_pass", '{"shape": [8, 8, 8], "model": "nobody"}']) == ModelError.exit_code
 
 
 def test_the_processor_is_named_without_its_machine(tmp_path: Path) -> None:
     info = tmp_path / "cpuinfo"
     info.write_text("processor\t: 0\nmodel name\t: Example 9000\n")
-    assert speed_jobs.cpu_name(info) == "Example 9000"
+    assert jobs.cpu_name(info) == "Example 9000"
 
 
 def test_a_2d_model_is_no_model_to_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,4 +142,4 @@ def test_a_2d_model_is_no_model_to_time(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("DiffusionCore.models.load_model", lambda name: Flat())
     with pytest.raises(UsageError, match="fast family"):
-        speed_network.network("flat", None)
+        network.network("flat", None)

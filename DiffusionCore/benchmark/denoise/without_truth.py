@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from DiffusionCore.benchmark.case_inputs import CaseInput
-from DiffusionCore.benchmark.cases import Case
-from DiffusionCore.benchmark.phantom import disc_mean, disc_mtf50, disc_noise, find_disc
+from DiffusionCore.benchmark.denoise.case_inputs import CaseInput
+from DiffusionCore.benchmark.denoise.cases import Case
+from DiffusionCore.benchmark.denoise.phantom import disc_mean, disc_mtf50, disc_noise, find_disc
+from DiffusionCore.benchmark.denoise.scores import HU
 from DiffusionCore.benchmark.rivals import Method, Output
-from DiffusionCore.benchmark.scores import HU
 from DiffusionCore.metrics.no_reference import figures, find_regions, mean_shift
 from DiffusionCore.metrics.noise_level import estimate_sigma
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from DiffusionCore.benchmark.conditioning_sampling import BOTH, CONCATENATION, START
-from DiffusionCore.benchmark.conditioning_scores import Result
+from DiffusionCore.benchmark.conditioning.sampling import BOTH, CONCATENATION, START
+from DiffusionCore.benchmark.conditioning.scores import Result
 
 RIVALS = ("input", "non-local means", "regression U-Net")
 LINES = {CONCATENATION: "o-", BOTH: "s--"}

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from DiffusionCore.benchmark.case_inputs import Shape, case_input
-from DiffusionCore.benchmark.cases import TEST_CASES, VALIDATION_CASES, Case
-from DiffusionCore.benchmark.gates import Verdict, verdicts
-from DiffusionCore.benchmark.markdown import markdown, write_observations, write_rows
-from DiffusionCore.benchmark.plots import write_plots
-from DiffusionCore.benchmark.results import Level, Row, levels_of, rows_of
+from DiffusionCore.benchmark.denoise.case_inputs import Shape, case_input
+from DiffusionCore.benchmark.denoise.cases import TEST_CASES, VALIDATION_CASES, Case
+from DiffusionCore.benchmark.denoise.gates import Verdict, verdicts
+from DiffusionCore.benchmark.denoise.markdown import markdown, write_observations, write_rows
+from DiffusionCore.benchmark.denoise.plots import write_plots
+from DiffusionCore.benchmark.denoise.results import Level, Row, levels_of, rows_of
+from DiffusionCore.benchmark.denoise.scores import tuning_score
+from DiffusionCore.benchmark.denoise.without_truth import Observation, observe
 from DiffusionCore.benchmark.rivals import (
     RIVALS,
     Method,
@@ -26,8 +28,6 @@ from DiffusionCore.benchmark.rivals import (
     tune,
     write_tuned,
 )
-from DiffusionCore.benchmark.scores import tuning_score
-from DiffusionCore.benchmark.without_truth import Observation, observe
 from DiffusionCore.errors import UsageError
 from DiffusionCore.progress import Progress, silent
 

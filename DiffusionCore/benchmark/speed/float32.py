@@ -1,4 +1,4 @@
-"""The command line as a CPU without bfloat16 runs it: `python -m DiffusionCore.benchmark.speed_float32 enhance ...`."""
+"""The command line as a CPU without bfloat16 runs it: `python -m DiffusionCore.benchmark.speed.float32 enhance ...`."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from DiffusionCore.benchmark.case_inputs import CaseInput
-from DiffusionCore.benchmark.cases import Case
+from DiffusionCore.benchmark.denoise.case_inputs import CaseInput
+from DiffusionCore.benchmark.denoise.cases import Case
+from DiffusionCore.benchmark.denoise.scores import Scores, ceiling, scores, views
 from DiffusionCore.benchmark.rivals import Method, Output
-from DiffusionCore.benchmark.scores import Scores, ceiling, scores, views
 from DiffusionCore.metrics.bootstrap import (
     FEWEST_SUBJECTS,
     Interval,

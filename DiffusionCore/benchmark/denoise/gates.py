@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from DiffusionCore.benchmark.cases import CT_DOSE, CT_PAIR, MR_ORIGIN, MR_OTHER, MR_S0, REAL
-from DiffusionCore.benchmark.results import Level, Summary
-from DiffusionCore.benchmark.without_truth import Observation
+from DiffusionCore.benchmark.denoise.cases import CT_DOSE, CT_PAIR, MR_ORIGIN, MR_OTHER, MR_S0, REAL
+from DiffusionCore.benchmark.denoise.results import Level, Summary
+from DiffusionCore.benchmark.denoise.without_truth import Observation
 
 NATURAL_STEPS = 8
 NLM = ("nlm-skimage", "nlm-dipy")

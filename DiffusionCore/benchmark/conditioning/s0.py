@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from DiffusionCore.benchmark.case_inputs import CaseInput, Shape, case_input
-from DiffusionCore.benchmark.cases import MR_S0, TEST_CASES, Case
-from DiffusionCore.benchmark.conditioning_report import table
+from DiffusionCore.benchmark.conditioning.report import table
+from DiffusionCore.benchmark.denoise.case_inputs import CaseInput, Shape, case_input
+from DiffusionCore.benchmark.denoise.cases import MR_S0, TEST_CASES, Case
 from DiffusionCore.benchmark.rivals import Method, NoisyScan, output_of, parameters_for, rival
 from DiffusionCore.errors import ModelError
 from DiffusionCore.metrics import psnr, snr_db, ssim

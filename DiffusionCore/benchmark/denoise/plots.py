@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from DiffusionCore.benchmark.results import Level, Summary
+from DiffusionCore.benchmark.denoise.results import Level, Summary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

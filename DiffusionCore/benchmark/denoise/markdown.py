@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from DiffusionCore.benchmark.gates import Verdict
-from DiffusionCore.benchmark.results import Level, Row, Summary
-from DiffusionCore.benchmark.without_truth import Observation
+from DiffusionCore.benchmark.denoise.gates import Verdict
+from DiffusionCore.benchmark.denoise.results import Level, Row, Summary
+from DiffusionCore.benchmark.denoise.without_truth import Observation
 
 CSV_COLUMNS = (
     "table", "level", "window", "subject", "method", "sigma", "own_noise", "marked", "psnr_ceiling",

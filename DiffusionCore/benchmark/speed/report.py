@@ -7,9 +7,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from DiffusionCore.benchmark.speed_goals import GIB, Row, gigabytes, size
-from DiffusionCore.benchmark.speed_measured import Enhancement, Machine, Measured, Pass
-from DiffusionCore.benchmark.speed_reference import CLAIMED_SECONDS, PEAK, REACHED, ReferenceCost
+from DiffusionCore.benchmark.speed.goals import GIB, Row, gigabytes, size
+from DiffusionCore.benchmark.speed.measured import Enhancement, Machine, Measured, Pass
+from DiffusionCore.benchmark.speed.reference import CLAIMED_SECONDS, PEAK, REACHED, ReferenceCost
 from DiffusionCore.volume.atomic import atomic_file
 
 BUSY = 0.5  # jobs; more than this at the start, and the seconds are not to be trusted

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from DiffusionCore.benchmark.conditioning_report import write_study
-from DiffusionCore.benchmark.conditioning_rivals import nonlocal_means, regression, tuned_parameters
-from DiffusionCore.benchmark.conditioning_sampling import (
+from DiffusionCore.benchmark.conditioning.report import write_study
+from DiffusionCore.benchmark.conditioning.rivals import nonlocal_means, regression, tuned_parameters
+from DiffusionCore.benchmark.conditioning.sampling import (
     BOTH,
     START,
     STRATEGIES,
@@ -21,8 +21,8 @@ from DiffusionCore.benchmark.conditioning_sampling import (
     drop_rate,
     sample,
 )
-from DiffusionCore.benchmark.conditioning_scores import Result, Scores, fingerprint, kept_result, score
-from DiffusionCore.benchmark.conditioning_slices import Array, StudySlices, study_slices
+from DiffusionCore.benchmark.conditioning.scores import Result, Scores, fingerprint, kept_result, score
+from DiffusionCore.benchmark.conditioning.slices import Array, StudySlices, study_slices
 from DiffusionCore.progress import Progress, silent
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from DiffusionCore.benchmark.conditioning_slices import Array, StudySlices
+from DiffusionCore.benchmark.conditioning.slices import Array, StudySlices
 from DiffusionCore.metrics import mae, psnr, ssim
 from DiffusionCore.metrics.bootstrap import FEWEST_SUBJECTS, Interval, over_subjects
 from DiffusionCore.metrics.masks import MR_TISSUE

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from DiffusionCore.benchmark.speed_measured import GemmRate, OnGPU, Pass
-from DiffusionCore.benchmark.speed_process import resident_peak
+from DiffusionCore.benchmark.speed.measured import GemmRate, OnGPU, Pass
+from DiffusionCore.benchmark.speed.process import resident_peak
 from DiffusionCore.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from DiffusionCore.benchmark.speed_goals import Row, goal_rows
-from DiffusionCore.benchmark.speed_measured import (
+from DiffusionCore.benchmark.speed.goals import Row, goal_rows
+from DiffusionCore.benchmark.speed.measured import (
     AgainstBM4D,
     Enhancement,
     GemmRate,
@@ -22,9 +22,9 @@ from DiffusionCore.benchmark.speed_measured import (
     SlidingWindow,
     StartUp,
 )
-from DiffusionCore.benchmark.speed_process import ProcessRun, run_job, run_python
-from DiffusionCore.benchmark.speed_reference import reference_cost
-from DiffusionCore.benchmark.speed_report import write_speed_report
+from DiffusionCore.benchmark.speed.process import ProcessRun, run_job, run_python
+from DiffusionCore.benchmark.speed.reference import reference_cost
+from DiffusionCore.benchmark.speed.report import write_speed_report
 from DiffusionCore.progress import Progress, silent
 
 Shape = tuple[int, int, int]
@@ -205,7 +205,7 @@ def measure_enhance(
     job: Job, run: Run, model: Path, shape: Shape, repeats: int, progress: Progress, float32: bool = False
 ) -> Enhancement:
     """The command on the noisy head of `shape` as int16 .nii.gz, from process start to process end."""
-    module = "DiffusionCore.benchmark.speed_float32" if float32 else "DiffusionCore"
+    module = "DiffusionCore.benchmark.speed.float32" if float32 else "DiffusionCore"
     seconds, stages, peaks, dtype = [], [], [], ""
     with tempfile.TemporaryDirectory(prefix="diffusioncore-speed-") as name:
         folder = Path(name)

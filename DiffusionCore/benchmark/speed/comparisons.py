@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from DiffusionCore.benchmark.speed_measured import AgainstBM4D, SlidingWindow
-from DiffusionCore.benchmark.speed_network import SIGMA, fastest, network
+from DiffusionCore.benchmark.speed.measured import AgainstBM4D, SlidingWindow
+from DiffusionCore.benchmark.speed.network import SIGMA, fastest, network
 from DiffusionCore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def sliding_window(
     """MONAI's tiles against ours, one pass at t = T over the noisy head; differences in float32 on `compared_shape`."""
     import torch
 
-    from DiffusionCore.benchmark.speed_input import SCALE, noisy_head
+    from DiffusionCore.benchmark.speed.input import SCALE, noisy_head
     from DiffusionCore.inference import place_denoiser, sample_volume
 
     denoiser, process = network(model, None)
@@ -90,7 +90,7 @@ def bm4d(shape: Sequence[int], crop: Sequence[int], model: str | None = None) ->
     import numpy as np
 
     from DiffusionCore.benchmark.rivals import NoisyScan, parameters_for, rival
-    from DiffusionCore.benchmark.speed_input import NOISE, SCALE, clean_head, noisy_head
+    from DiffusionCore.benchmark.speed.input import NOISE, SCALE, clean_head, noisy_head
     from DiffusionCore.inference import sample_volume
     from DiffusionCore.metrics import psnr, tissue_mask
 

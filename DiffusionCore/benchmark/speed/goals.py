@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from DiffusionCore.benchmark.speed_measured import Enhancement, Measured, Pass
+from DiffusionCore.benchmark.speed.measured import Enhancement, Measured, Pass
 
 MET, MISSED, OPEN = "met", "missed", "not measured"
 NO_GOAL = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from DiffusionCore.benchmark.cases import CT_CROP, MR_CROP, Case
+from DiffusionCore.benchmark.denoise.cases import CT_CROP, MR_CROP, Case
 from DiffusionCore.benchmark.rivals import NoisyScan
 from DiffusionCore.benchmark.rivals.method import Array
 from DiffusionCore.degradation import low_dose_ct, power_spectrum, rician, spectrum_for

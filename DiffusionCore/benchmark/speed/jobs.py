@@ -1,4 +1,4 @@
-"""The measurements, each run in a process of its own: `python -m DiffusionCore.benchmark.speed_jobs NAME OPTIONS`.
+"""The measurements, each run in a process of its own: `python -m DiffusionCore.benchmark.speed.jobs NAME OPTIONS`.
 
 OPTIONS are the function's keywords as JSON; the record of `speed_measured` that it returns is printed as JSON. Shapes
 are (K, J, I). A network is a model (folder or name), or `channels` of the `fast` family with random weights.
@@ -15,9 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from DiffusionCore.benchmark.speed_comparisons import bm4d, sliding_window
-from DiffusionCore.benchmark.speed_measured import Machine
-from DiffusionCore.benchmark.speed_network import gemm, network_pass, on_gpu
+from DiffusionCore.benchmark.speed.comparisons import bm4d, sliding_window
+from DiffusionCore.benchmark.speed.measured import Machine
+from DiffusionCore.benchmark.speed.network import gemm, network_pass, on_gpu
 from DiffusionCore.errors import DiffusionCoreError
 
 
@@ -54,7 +54,7 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
 
 def write_head(path: str, shape: Sequence[int]) -> dict[str, Any]:
     """The noisy head as int16 .nii.gz; its size on disk in bytes."""
-    from DiffusionCore.benchmark.speed_input import noisy_head
+    from DiffusionCore.benchmark.speed.input import noisy_head
     from DiffusionCore.volume import write_volume
 
     written = write_volume(noisy_head(tuple(shape)), Path(path), overwrite=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from DiffusionCore.benchmark.conditioning_scores import score
-from DiffusionCore.benchmark.conditioning_slices import Array, StudySlices
+from DiffusionCore.benchmark.conditioning.scores import score
+from DiffusionCore.benchmark.conditioning.slices import Array, StudySlices
 from DiffusionCore.benchmark.rivals import NoisyScan
 from DiffusionCore.benchmark.rivals.rician_bias import remove_rician_bias
 

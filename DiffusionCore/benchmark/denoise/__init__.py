@@ -1,0 +1,1 @@
+"""`benchmark denoise`: every method on the same noisy test scans, with gates, tables and plots."""
