@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, UsageError
-from ..volume import Volume, read_volume, write_volume
 from .arguments import Parser, add_output_arguments
 from .console import console_progress
 from .tables import print_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..volume import Volume
 
 NOISE = 0.05  # of the 99.5th percentile (MR)
 CT_NOISE = 25.0  # HU
@@ -32,6 +34,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the added noise")
     add_output_arguments(parser)
     given = parser.parse_args(argv)
+    from ..volume import read_volume
+
     with console_progress(given.quiet, given.json) as progress:
         truth = read_volume(given.input) if given.input else mni_head()
         noisy, sigma = with_noise(truth, given.seed)
@@ -63,12 +67,16 @@ def mni_head() -> Volume:
         raise UsageError(
             "the demo's head is part of nilearn: pip install nilearn, or give a scan of your own"
         ) from None
+    from ..volume import read_volume
+
     name = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
     return read_volume(Path(nilearn.__file__).parent / "datasets" / "data" / name, modality="MR")
 
 
 def with_noise(truth: Volume, seed: int) -> tuple[Volume, float]:
     """The scan with Rician (MR) or Gaussian (CT) noise, as float32, and its sigma in the scan's units."""
+    import numpy as np
+
     from ..degradation import gaussian, rician
     from ..volume.intensity import normalisation_for
 
@@ -85,6 +93,8 @@ def with_noise(truth: Volume, seed: int) -> tuple[Volume, float]:
 def compare(truth: Volume, noisy: Volume, enhanced: Volume, sigma: float) -> list[dict[str, Any]]:
     """PSNR and SSIM of the noisy scan, of non-local means and of ours on the central crop."""
     import time
+
+    import numpy as np
 
     from ..benchmark.rivals import NoisyScan, rival
     from ..metrics import data_range, psnr, ssim, tissue_mask
@@ -120,6 +130,7 @@ def write_all(out: Path, noisy: Volume, result: Any, rows: list[dict[str, Any]])
     """The noisy and the enhanced scan, the figure and the report."""
     from ..report import write_figure, write_json
     from ..tasks.scan_files import report_of
+    from ..volume import write_volume
 
     out.mkdir(parents=True, exist_ok=True)
     spent = result.provenance["seconds"]
