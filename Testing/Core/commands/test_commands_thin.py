@@ -68,7 +68,7 @@ def test_benchmark_denoise_compares_the_installed_models_at_several_steps(instal
         verdict = SimpleNamespace(table="MR", level="5 %", gate="≥ NLM", measured="+3 dB", holds=True)
         return SimpleNamespace(gates=(verdict,), files=(out / "denoise.md",))
 
-    monkeypatch.setattr("DiffusionCore.benchmark.denoise.run_denoise_benchmark", run)
+    monkeypatch.setattr("DiffusionCore.benchmark.denoise.run.run_denoise_benchmark", run)
     out = tmp_path / "out"
     assert main(["benchmark", "denoise", str(out), "--data", str(tmp_path), "--quick", "--json"]) == 0
     (call,) = seen
