@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,27 @@ class StepBar(TQDMProgressBar):
     @property
     def total_train_batches(self) -> int | float:
         return self.trainer.max_steps
+
+
+class ValidateByTheClock(Callback):
+    """Validates every so many minutes. The first process's clock counts for all, since those that disagreed would wait
+    for each other for ever."""
+
+    NEVER = 1 << 60
+
+    def __init__(self, minutes: float) -> None:
+        self.seconds = 60 * minutes
+        self._last = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._last = time.monotonic()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
+        due = trainer.strategy.broadcast(time.monotonic() - self._last >= self.seconds)
+        # Lightning validates when the number of batches so far is a multiple of this
+        trainer.val_check_batch = trainer.fit_loop.total_batch_idx + 1 if due else self.NEVER
+        if due:
+            self._last = time.monotonic()
 
 
 class SampleImages(Callback):

@@ -207,7 +207,7 @@ class TrainerConfig(Section):
 class ValidationConfig(Section):
     """Fixed crops of the validation subjects with fixed noise, restored with the averaged weights.
 
-    every_minutes, every_steps   when; the first that is set counts
+    every_minutes, every_steps   when; steps count before minutes; with neither, at the end only
     scans        only validation scans whose path contains one of these; empty: all
     crops        crops per scan, at most
     size         of a crop in voxels; by default twice the patch

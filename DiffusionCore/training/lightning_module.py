@@ -37,6 +37,7 @@ class DenoiserTraining(pl.LightningModule):
         self.average = MovingAverage(denoiser, config.optimiser.ema)
         self.criterion = loss(config.diffusion.loss)
         self.seconds_trained = 0.0
+        self.validated_at: int | None = None
         self._clock = 0.0
         self._swap: Any = None
 
@@ -87,7 +88,8 @@ class DenoiserTraining(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         now = time.monotonic()
         seconds, self._clock = now - self._clock, now
-        self.seconds_trained += seconds
+        # the first process's clock counts for all: it decides on the learning rate and on when to stop
+        self.seconds_trained = self.trainer.strategy.broadcast(self.seconds_trained + seconds)
         world = self.trainer.world_size
         self.log("learning_rate", self.optimizers().param_groups[0]["lr"])
         self.log("examples_per_second", len(batch["x"]) * world / max(seconds, 1e-9))
@@ -109,6 +111,7 @@ class DenoiserTraining(pl.LightningModule):
     def on_validation_epoch_end(self) -> None:
         # not in on_validation_end: by then the best checkpoint has been written, and with it whose weights are in place
         self._swap.__exit__(None, None, None)
+        self.validated_at = self.global_step
         self._clock = time.monotonic()
 
     def validation_step(self, item: dict[str, Any], batch_idx: int) -> torch.Tensor | None:

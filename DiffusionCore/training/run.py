@@ -56,9 +56,9 @@ def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool =
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        if data.validates:
+        if data.validates and module.validated_at != module.global_step:
             trainer.validate(module, datamodule=data, verbose=False)
-        elif trainer.is_global_zero:
+        elif not data.validates and trainer.is_global_zero:
             export(module, {})
     except SystemExit as error:
         raise Cancelled(

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from ..errors import UsageError
-from .callbacks import ExportBest, SampleImages, StepBar
+from .callbacks import ExportBest, SampleImages, StepBar, ValidateByTheClock
 from .config import TrainingConfig
 from .examples import device_count
 from .lightning_module import DenoiserTraining
@@ -35,9 +35,7 @@ def make_trainer(
     # advice about worker counts and log intervals that the configuration has decided on
     warnings.filterwarnings("ignore", module=r"lightning\.pytorch")
     hardware, validation = config.trainer, config.validation
-    every: int | datetime.timedelta | None = None
-    if validates:
-        every = validation.every_steps or datetime.timedelta(minutes=validation.every_minutes or 10)
+    every = (validation.every_steps or ValidateByTheClock.NEVER) if validates else None
     return pl.Trainer(
         max_steps=hardware.max_steps,
         max_epochs=-1,
@@ -80,6 +78,8 @@ def _callbacks(
             save_weights_only=False,
         )
         callbacks += [SampleImages(), ExportBest(export), best]
+        if not config.validation.every_steps and config.validation.every_minutes:
+            callbacks.append(ValidateByTheClock(config.validation.every_minutes))
         if config.validation.patience:
             callbacks.append(EarlyStopping(name, mode=mode, patience=config.validation.patience))
     return callbacks

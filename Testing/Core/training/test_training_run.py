@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 
-from DiffusionCore.errors import InputError, ModelError, OutputError, UsageError
+from DiffusionCore.errors import Cancelled, InputError, ModelError, OutputError, UsageError
 from DiffusionCore.models.registry import load_model, verify_model
 from DiffusionCore.training.run import train
 
@@ -46,7 +47,7 @@ def test_figures_are_logged(finished):
     with next((finished / "csv").glob("*/metrics.csv")).open() as file:
         rows = list(csv.DictReader(file))
     assert sum(bool(row["train_loss"]) for row in rows) == 12
-    assert [row["step"] for row in rows if row["val_psnr"]] == ["5", "11", "12"]
+    assert [row["step"] for row in rows if row["val_psnr"]] == ["5", "11"]
     assert {"learning_rate", "examples_per_second", "val_psnr/0.1"} <= rows[0].keys()
 
 
@@ -150,6 +151,41 @@ def test_an_unconditional_model_trains_on_digits_and_is_validated_by_its_loss(wo
     card = verify_model(train(world / "tiny.yaml", settings, quiet=True))
     assert card.input == "none"
     assert card.figures["validation"].keys() == {"val_loss"}
+
+
+def test_validation_by_the_clock_shows_images_and_scalars_in_tensorboard(world):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    settings = ["name=clock", "trainer.max_steps=8", "validation.every_steps=null", "validation.every_minutes=1e-5"]
+    folder = train(world / "tiny.yaml", [*settings, "logging.tensorboard=true"], quiet=True).parent
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert events.Tags()["images"] == ["validation/0", "validation/1"]
+    assert len(events.Scalars("val_psnr")) == 8
+    assert {"train_loss", "learning_rate", "examples_per_second"} <= set(events.Tags()["scalars"])
+
+
+def test_a_finished_run_resumed_is_left_as_it_is(world, finished):
+    before = load_model(finished / "model").card.sha256
+    train(world / "tiny.yaml", resume=True, quiet=True)
+    assert load_model(finished / "model").card.sha256 == before
+
+
+def test_ctrl_c_says_how_to_go_on_and_can_be_pressed_again(world, monkeypatch):
+    def interrupted(self, batch, batch_idx):
+        raise KeyboardInterrupt
+
+    handler = signal.getsignal(signal.SIGINT)
+    with monkeypatch.context() as patch:
+        patch.setattr("DiffusionCore.training.lightning_module.DenoiserTraining.training_step", interrupted)
+        with pytest.raises(Cancelled, match="stopped at step 0; go on from the last checkpoint with --resume"):
+            train(world / "tiny.yaml", ["name=interrupted"], quiet=True)
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.skipif(find_spec("wandb") is not None, reason="Weights & Biases is installed")
+def test_a_logger_that_is_not_installed_is_said(world):
+    with pytest.raises(UsageError, match=r"install DiffusionCore\[wandb\]"):
+        train(world / "tiny.yaml", ["name=wandb", "logging.wandb=true"], quiet=True)
 
 
 def test_missing_data_is_said_before_anything_is_written(world, tmp_path):
