@@ -135,12 +135,15 @@ def evaluate(
     return Evaluation(rows, where, int(np.count_nonzero(mask)), unit)
 
 
-def evaluate_without_reference(original: Volume, enhanced: Volume) -> Comparison:
+def evaluate_without_reference(
+    original: Volume, enhanced: Volume, noise_before: NoiseEstimate | None = None
+) -> Comparison:
     """Compare an enhanced scan with its original: noise, SNR, CNR, edges and mean intensity before and after.
 
     Regions and edges are found on the original and measured in both. The mean shift is taken over the body in CT; in MR
     over tissue that stands out of the noise in the enhanced scan: tissue chosen on the noisy one would hold background,
-    whose Rician mean is rightly gone. There is no PSNR here on purpose (`note`).
+    whose Rician mean is rightly gone. There is no PSNR here on purpose (`note`). `noise_before`, where the original's
+    noise has been measured already, saves doing it again.
     Raises `UsageError` if the grids differ.
     """
     if original.shape != enhanced.shape:
@@ -148,7 +151,8 @@ def evaluate_without_reference(original: Volume, enhanced: Volume) -> Comparison
     modality = original.modality
     regions = find_regions(original.voxels, modality, original.spacing)
     before, after = figures(original.voxels, regions), figures(enhanced.voxels, regions)
-    noise_before = estimate_sigma(original.voxels, modality, original.spacing)
+    if noise_before is None:
+        noise_before = estimate_sigma(original.voxels, modality, original.spacing)
     slices = regions.slices
     if modality == "CT":
         tissue = body_mask(original.voxels[slices])

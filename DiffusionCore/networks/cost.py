@@ -12,11 +12,12 @@ LINEAR = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linea
 
 
 def macs_by_layer(network: nn.Module, in_channels: int, spatial_dims: int, size: int, scalars: int) -> dict[str, float]:
-    """Multiply-accumulates per input voxel of every linear and attention layer, from a pass over `size`^dims on meta.
+    """Multiply-accumulates per input voxel of every linear and attention layer, from a pass over `size`^dims.
 
-    Attention is counted for this size: its share grows with it.
+    Attention is counted for this size: its share grows with it. A small pass on the CPU takes milliseconds; torch's meta
+    device would need none, but importing what it stands on takes more than a second.
     """
-    shadow = copy.deepcopy(network).to("meta")
+    shadow = copy.deepcopy(network).cpu().float()
     counts: dict[str, float] = {}
 
     def count(name: str):
@@ -45,8 +46,8 @@ def macs_by_layer(network: nn.Module, in_channels: int, spatial_dims: int, size:
             layer.register_forward_hook(count_attention(name))
         elif isinstance(layer, LINEAR) and not name.endswith("out_proj"):
             layer.register_forward_hook(count(name))
-    x = torch.empty(1, in_channels, *[size] * spatial_dims, device="meta", dtype=next(shadow.parameters()).dtype)
-    shadow(x, *[torch.empty(1, device="meta")] * scalars)
+    with torch.no_grad():
+        shadow(torch.zeros(1, in_channels, *[size] * spatial_dims), *[torch.zeros(1)] * scalars)
     return counts
 
 

@@ -84,7 +84,7 @@ class Denoiser(nn.Module):
 
     def macs_by_layer(self) -> dict[str, float]:
         """Multiply-accumulates per voxel of each layer of `network`, by its name there: shares for a progress bar."""
-        size = 8 * self.downsampling
+        size = 2 * self.downsampling
         return macs_by_layer(self.network, self.config.in_channels, self.spatial_dims, size, self.config.scalars)
 
     def bytes_per_voxel(self, dtype: torch.dtype) -> float:

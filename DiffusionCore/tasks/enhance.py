@@ -130,7 +130,7 @@ def enhance(
 
     after = before.with_voxels(enhanced, enhanced=True)
     progress.stage("figures")
-    metrics = figures(before, after, reference, mask)
+    metrics = figures(before, after, reference, mask, noise if region is None and not asked.sigma else None)
     progress.finish()
     return EnhanceResult(
         volume=after,
@@ -262,11 +262,17 @@ def as_array(tensor: Any) -> np.ndarray:
     return np.asarray(tensor.cpu().numpy(), dtype=np.float32)
 
 
-def figures(before: Volume, after: Volume, reference: Volume | None, mask: np.ndarray | None) -> dict[str, Any]:
+def figures(
+    before: Volume,
+    after: Volume,
+    reference: Volume | None,
+    mask: np.ndarray | None,
+    measured: NoiseEstimate | None,
+) -> dict[str, Any]:
     """Figures before and after. Without a reference only those that need none: against the noisy input, doing nothing
-    would win.
+    would win. `measured`: the noise before, where it is known of this very scan.
     """
-    found: dict[str, Any] = {"without_reference": evaluate_without_reference(before, after).as_dict()}
+    found: dict[str, Any] = {"without_reference": evaluate_without_reference(before, after, measured).as_dict()}
     if reference is not None:
         found["reference"] = {
             "before": evaluate(before, reference, mask=mask).as_dict(),
