@@ -19,7 +19,7 @@ CSV_COLUMNS = (
 EXPLAINED = """\
 Inside tissue (MR: over 5 % of the target's 99.5th percentile, which is also PSNR's data range; CT: in the body, in the
 window named, whose width is the data range). Every method was given the same crop, the same noise and the noise's
-standard deviation; in CT also its power spectrum. Rivals' parameters were chosen on validation subjects (tuned.yaml).
+standard deviation; in CT also its power spectrum. {tuned}
 Brackets are 95 % intervals of the mean: under six subjects by a block bootstrap *within these subjects*, from six on
 over subjects. *Gain* is the first of our methods less the row's, paired. Seconds are the whole call on the machine
 that ran it. † The added noise is under three times the target's own: about the best PSNR that this own noise allows is
@@ -27,9 +27,15 @@ named under the table. Mean shift is in HU (CT) or percent of the 99.5th percent
 *Spectrum* is how far the radial power spectrum is from the target's: the mean of |ratio − 1| over frequencies."""
 
 
-def markdown(levels: Sequence[Level], observations: Sequence[Observation], gates: Sequence[Verdict]) -> str:
-    """The whole report."""
-    parts = ["# Denoising, ours and theirs", EXPLAINED]
+TUNED = "Rivals' parameters were chosen on validation subjects (tuned.yaml)."
+UNTUNED = "**Rivals ran with their default parameters: none was tuned.**"
+
+
+def markdown(
+    levels: Sequence[Level], observations: Sequence[Observation], gates: Sequence[Verdict], tuned: bool = False
+) -> str:
+    """The whole report; `tuned` says whether the rivals' parameters were."""
+    parts = ["# Denoising, ours and theirs", EXPLAINED.format(tuned=TUNED if tuned else UNTUNED)]
     if gates:
         parts += ["## Gates", _table(("table", "level", "gate", "measured", "holds"), map(_gate_cells, gates))]
     seen = ""

@@ -44,12 +44,15 @@ INPUT = Method(name="input", title="Input", run=_unchanged, distribution="", mod
 
 @dataclass(frozen=True, eq=False)
 class DenoiseBenchmark:
-    """What a run found: rows where there is a truth, observations where there is none, and the files written."""
+    """What a run found: rows where there is a truth, observations where there is none, whether rivals' parameters had
+    been tuned, and the files written.
+    """
 
     rows: tuple[Row, ...]
     observations: tuple[Observation, ...]
     levels: tuple[Level, ...]
     gates: tuple[Verdict, ...]
+    tuned: bool = False
     files: tuple[Path, ...] = ()
 
 
@@ -119,7 +122,9 @@ def measure(
             progress.advance(done / len(chosen), method.title)
     progress.finish()
     levels = levels_of(rows)
-    return DenoiseBenchmark(tuple(rows), tuple(observations), tuple(levels), tuple(verdicts(levels, observations)))
+    return DenoiseBenchmark(
+        tuple(rows), tuple(observations), tuple(levels), tuple(verdicts(levels, observations)), bool(settings)
+    )
 
 
 def tune_rivals(
@@ -195,7 +200,7 @@ def _ignored_folder(folder: Path) -> Path:
 def _write(folder: Path, found: DenoiseBenchmark) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "denoise.md"
-    report.write_text(markdown(found.levels, found.observations, found.gates), encoding="utf-8")
+    report.write_text(markdown(found.levels, found.observations, found.gates, found.tuned), encoding="utf-8")
     write_rows(found.rows, folder / "denoise.csv")
     write_observations(found.observations, folder / "denoise-without-truth.csv")
     tables = [report, folder / "denoise.csv", folder / "denoise-without-truth.csv"]
