@@ -10,17 +10,14 @@ import torch
 
 from DiffusionCore.training.run import train
 
-RUN = "import sys; from DiffusionCore.training.run import train; train(sys.argv[1], sys.argv[2:], quiet=True)"
 
-
-def test_two_processes_with_half_the_batch_end_like_one_with_the_whole(world, tmp_path):
-    (tmp_path / "run.py").write_text(RUN)
+def test_two_processes_with_half_the_batch_end_like_one_with_the_whole(world):
     settings = ["trainer.max_steps=4", "validation.every_steps=4", "optimiser.learning_rate=1e-3"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command = [*torchrun, str(tmp_path / "run.py"), str(world / "tiny.yaml"), "name=two", *settings]
+    command = [*torchrun, "-m", "DiffusionCore", "train", str(world / "tiny.yaml"), "name=two"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     done = subprocess.run(
-        [*command, "trainer.devices=2", "trainer.batch_size=2"],
+        [*command, *settings, "trainer.devices=2", "trainer.batch_size=2", "--quiet"],
         env=environment,
         capture_output=True,
         text=True,
