@@ -10,6 +10,7 @@ Both families answer the same question, E[x_0 | x_t, y], through one signature,
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -53,7 +54,7 @@ def per_sample(values: torch.Tensor, ndim: int) -> torch.Tensor:
 NO_CONDITION = 0.5
 
 
-class Denoiser(nn.Module):
+class Denoiser(nn.Module, ABC):
     """What both families share: the network, its process (a_t, s_t for t = 0..T), and the figures a planner needs."""
 
     state: str
@@ -95,13 +96,13 @@ class Denoiser(nn.Module):
     def dtype(self) -> torch.dtype:
         return next(self.network.parameters()).dtype
 
+    @abstractmethod
     def to_state(self, x: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
         """A normalised image x as the clean diffusion state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def from_state(self, x0: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
         """The inverse of `to_state`: a clean state as a normalised image."""
-        raise NotImplementedError
 
     def run_network(self, channels: list[torch.Tensor], *scalars: torch.Tensor) -> torch.Tensor:
         """The network on the stacked channels, in its own dtype; the answer in float32."""

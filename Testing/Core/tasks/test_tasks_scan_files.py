@@ -158,11 +158,8 @@ def test_enhanced_head_of_nilearn_with_the_bundled_model(tmp_path):
     """End to end: noise of 5 % on a crop of the MNI head; the result is nearer to the truth by 5 dB or more."""
     import nilearn
 
-    from DiffusionCore.models.registry import bundled_folder
     from DiffusionCore.volume.geometry import crop
 
-    if not (bundled_folder() / "denoise-mr" / "card.yaml").is_file():
-        pytest.skip("the bundled model is not trained yet")
     data = Path(nilearn.__file__).parent / "datasets" / "data"
     head = read_volume(data / "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz", modality="MR")
     clean = crop(head, (slice(70, 118), slice(80, 144), slice(66, 130)))
