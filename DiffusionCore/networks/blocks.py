@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .convolution import convolution
+from .convolution import convolution, modulated
 
 
 def sinusoidal_embedding(position: torch.Tensor, width: int, longest_period: float = 10_000.0) -> torch.Tensor:
@@ -76,8 +76,7 @@ class ResidualBlock(nn.Module):
         h = self.conv1(x)
         h = self.norm1(h)
         if film is not None:
-            scale, shift = (part.reshape(*part.shape, *[1] * (x.ndim - 2)) for part in film)
-            h = torch.addcmul(shift, h, 1 + scale)
+            h = modulated(h, film)
         return F.silu(self.norm2(self.conv2(F.silu(h, inplace=True)))) + self.skip(x)
 
 

@@ -22,11 +22,17 @@ def can_fuse(x: torch.Tensor) -> bool:
     )
 
 
+def modulated(x: torch.Tensor, film: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    """x (N, channels, *S) times 1 + scale plus shift, film = (scale, shift) of (N, channels) each (Perez et al. 2018)."""
+    scale, shift = (part.reshape(*part.shape, *[1] * (x.ndim - 2)) for part in film)
+    return torch.addcmul(shift, x, 1 + scale)
+
+
 class Fusing:
     """Forward of `Convolution2d` and `Convolution3d`.
 
-    forward(x, film=None, silu=False, add=None) -> silu?(film?(conv(x))) + add?, where film = (scale, shift), each
-    (N, channels), multiplies by 1 + scale and adds shift (FiLM, Perez et al. 2018). `add` may be overwritten.
+    forward(x, film=None, silu=False, add=None) -> silu?(film?(conv(x))) + add?, film as in `modulated`. `add` may be
+    overwritten.
     """
 
     def forward(
@@ -40,8 +46,7 @@ class Fusing:
             return self.fused(x, film, silu, add)
         h = self._conv_forward(x, self.weight, self.bias)
         if film is not None:
-            scale, shift = (part.reshape(*part.shape, *[1] * (x.ndim - 2)) for part in film)
-            h = torch.addcmul(shift, h, 1 + scale)
+            h = modulated(h, film)
         if silu:
             h = F.silu(h, inplace=film is not None or not torch.is_grad_enabled())
         return h if add is None else h + add

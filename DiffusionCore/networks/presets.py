@@ -11,31 +11,24 @@ from .denoiser import Denoiser, ImageDenoiser, ResidualDenoiser, WienerPrior
 from .dncnn import DnCNN
 from .unet import UNet, UNetConfig
 
+# S0: 64-128-256-512, GroupNorm, transposed convolution, attention where a 64³ patch has at most 16³ positions.
+REFERENCE = UNetConfig(
+    in_channels=2,
+    channels=(64, 128, 256, 512),
+    norm="group",
+    skip="concatenate",
+    transposed=True,
+    attention_levels=(2, 3),
+    embedding=256,
+    scalars=1,
+)
+
 PRESETS: dict[str, UNetConfig] = {
     # Every day: full resolution first, no statistics over space, so that tiles are exact.
     "fast": UNetConfig(in_channels=5, channels=(16, 48, 96)),
     "fast-2d": UNetConfig(spatial_dims=2, in_channels=5, channels=(32, 64, 128)),
-    # S0: 64-128-256-512, GroupNorm, transposed convolution, attention where a 64³ patch has at most 16³ positions.
-    "reference": UNetConfig(
-        in_channels=2,
-        channels=(64, 128, 256, 512),
-        norm="group",
-        skip="concatenate",
-        transposed=True,
-        attention_levels=(2, 3),
-        embedding=256,
-        scalars=1,
-    ),
-    "reference-quarter": UNetConfig(
-        in_channels=2,
-        channels=(16, 32, 64, 128),
-        norm="group",
-        skip="concatenate",
-        transposed=True,
-        attention_levels=(2, 3),
-        embedding=128,
-        scalars=1,
-    ),
+    "reference": REFERENCE,
+    "reference-quarter": replace(REFERENCE, channels=(16, 32, 64, 128), embedding=128),
     # S3: base 64, multipliers 1-2-4, two residual blocks a level, attention at 16² of a 64² patch.
     "s3": UNetConfig(
         spatial_dims=2,
