@@ -13,18 +13,16 @@ from ..metrics import NoiseEstimate, estimate_sigma, evaluate, evaluate_without_
 from ..progress import Progress, silent
 from ..volume import Volume
 from ..volume.geometry import crop
-from ..volume.intensity import cast_like, is_constant, normalisation_for
-from ..volume.padding import ct_padding_mask
+from ..volume.intensity import is_constant, normalisation_for
+from .denoise import Prepared, denoise
 from .options import EnhanceOptions, parse_options
 from .provenance import provenance
 from .suitability import check_suitable
 
 if TYPE_CHECKING:
-    from ..inference import Samples, SamplingSettings
+    from ..inference import SamplingSettings
     from ..models import Model
 
-# Below this, in normalised units, a scan has no noise that a model could have been trained on.
-LEAST_SIGMA = 5e-4
 # Single precision, in which everything is computed, is exact to seven digits between these.
 LARGEST_VALUE, SMALLEST_VALUE = 1e30, 1e-30
 
@@ -72,8 +70,39 @@ def enhance(
     """
     asked = parse_options(EnhanceOptions, **options)
     progress = progress or silent()
+    if reference is not None:
+        check_same_grid(volume, reference, "reference")
+    if mask is not None and mask.shape != volume.shape:
+        raise InputError("the mask is not on the scan's grid; resample it first")
+    ready = prepare(volume, asked, loaded=loaded, progress=progress)
+    before, reference, mask = parts(ready.volume, reference, mask, region)
+    settings = sampling_settings(asked).for_state(ready.model.denoiser.state)
+    found = denoise(ready, before, settings, asked, mask=mask, region=region, progress=progress)
+
+    after = before.with_voxels(found.voxels, enhanced=True)
+    progress.stage("figures")
+    measured = ready.noise if region is None and not asked.sigma else None
+    metrics = figures(before, after, reference, mask, measured)
+    progress.finish()
+    return EnhanceResult(
+        volume=after,
+        uncertainty=None if found.spread is None else before.with_voxels(found.spread),
+        noise=ready.noise,
+        metrics=metrics,
+        warnings=found.warnings,
+        provenance=provenance(
+            ready.volume, after, ready.model, asked, settings, ready.noise, found.record, progress.seconds
+        ),
+    )
+
+
+def prepare(volume: Volume, asked: EnhanceOptions, *, loaded: Model | None = None, progress: Progress) -> Prepared:
+    """The model for a scan, the scan's noise, and whether they go together: the same for every part of it.
+
+    Raises InputError, ModelError, DeviceError, Refused, Cancelled.
+    """
     progress.stage("load model")
-    from ..inference import choose_device, parse_memory, sample_volume, threads
+    from ..inference import choose_device
     from ..models import best_model, load_model
 
     choose_device(asked.device)
@@ -82,11 +111,6 @@ def enhance(
     refuse_kind(volume)
     model = loaded or load_model(asked.model or best_model("enhance", volume.modality, dims=dimensions(volume)))
     refuse_model(model)
-    if reference is not None:
-        check_same_grid(volume, reference, "reference")
-    if mask is not None and mask.shape != volume.shape:
-        raise InputError("the mask is not on the scan's grid; resample it first")
-
     progress.stage("measure noise")
     noise = given_noise(asked.sigma, volume.modality) if asked.sigma else measured_noise(volume)
     normalisation = normalisation_for(volume, model.card.normalisation)
@@ -95,51 +119,7 @@ def enhance(
         *volume.meta.get("warnings", ()),
         *check_suitable(volume, noise, sigma, model.card, force=asked.force),
     )
-
-    settings = sampling_settings(asked)
-    before, reference, mask = parts(volume, reference, mask, region)
-    if sigma < LEAST_SIGMA:
-        warnings = (*warnings, "no noise was found; the scan is returned as it is")
-    if asked.strength == 0 or sigma < LEAST_SIGMA:
-        enhanced, record = before.voxels, None
-        spread = np.zeros(before.shape, np.float32) if settings.samples > 1 else None
-    else:
-        progress.stage("denoise")
-        with threads(asked.threads):
-            samples = sample_volume(
-                model.denoiser,
-                normalisation.apply(volume.voxels),
-                sigma if noise.map is None else noise.sigma_map(volume.shape) / np.float32(normalisation.scale),
-                model.process,
-                settings,
-                device=asked.device,
-                memory=parse_memory(asked.memory) if asked.memory else None,
-                tile=asked.tile,
-                fallback=not asked.no_fallback,
-                region=region,
-                progress=progress,
-            )
-        progress.stage("finish")
-        keep = untouched(before, mask)
-        clean = normalisation.invert(as_array(samples.image))
-        check_answer(clean, model)
-        enhanced = blended(before, clean, asked.strength, keep)
-        spread = uncertainty_of(samples, normalisation.scale, asked.strength, keep)
-        record = samples.record
-        warnings = (*warnings, *record.fallbacks)
-
-    after = before.with_voxels(enhanced, enhanced=True)
-    progress.stage("figures")
-    metrics = figures(before, after, reference, mask, noise if region is None and not asked.sigma else None)
-    progress.finish()
-    return EnhanceResult(
-        volume=after,
-        uncertainty=None if spread is None else before.with_voxels(spread),
-        noise=noise,
-        metrics=metrics,
-        warnings=warnings,
-        provenance=provenance(volume, after, model, asked, settings, noise, record, progress.seconds),
-    )
+    return Prepared(volume, model, noise, normalisation, warnings)
 
 
 def parts(
@@ -220,46 +200,6 @@ def check_same_grid(volume: Volume, other: Volume, what: str) -> None:
     """Raise `InputError` unless `other` has the scan's voxels at the scan's places, to a hundredth of a millimetre."""
     if other.shape != volume.shape or not np.allclose(other.ijk_to_ras, volume.ijk_to_ras, rtol=0, atol=1e-2):
         raise InputError(f"the {what} is not on the scan's grid; resample it first")
-
-
-def untouched(volume: Volume, mask: np.ndarray | None) -> np.ndarray | None:
-    """(K, J, I) bool of voxels that keep their value: CT's padding and what is outside the mask; None: no voxel."""
-    keep = ct_padding_mask(volume.voxels) if volume.modality == "CT" else None
-    if mask is not None:
-        outside = ~np.asarray(mask, dtype=bool)
-        keep = outside if keep is None else keep | outside
-    return keep if keep is not None and keep.any() else None
-
-
-def check_answer(clean: np.ndarray, model: Model) -> None:
-    """Raise `ModelError` where the network answered with infinite numbers or NaN."""
-    if not (np.isfinite(clean.min()) and np.isfinite(clean.max())):
-        raise ModelError(f"the model {model.card.name!r} answered with numbers that are not finite; it is damaged")
-
-
-def blended(volume: Volume, clean: np.ndarray, strength: float, keep: np.ndarray | None) -> np.ndarray:
-    """y + strength (x_hat - y) in the scan's own voxel type, rounded and clipped where that is an integer."""
-    y = volume.voxels.astype(np.float32, copy=False)
-    if volume.modality == "MR" and volume.voxels.min() >= 0:
-        clean = np.maximum(clean, 0)  # an amplitude
-    result = clean if strength == 1 else y + np.float32(strength) * (clean - y)
-    dtype = volume.voxels.dtype
-    if dtype == np.float16:
-        result = np.clip(result, np.finfo(dtype).min, np.finfo(dtype).max)
-    result = cast_like(result, dtype)
-    return result if keep is None else np.where(keep, volume.voxels, result)
-
-
-def uncertainty_of(samples: Samples, scale: float, strength: float, keep: np.ndarray | None) -> np.ndarray | None:
-    """The samples' standard deviation in the scan's units; zero where nothing was changed."""
-    if samples.spread is None:
-        return None
-    spread = as_array(samples.spread) * np.float32(scale * strength)
-    return spread if keep is None else np.where(keep, np.float32(0), spread)
-
-
-def as_array(tensor: Any) -> np.ndarray:
-    return np.asarray(tensor.cpu().numpy(), dtype=np.float32)
 
 
 def figures(
