@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..report.rows import report_rows
 from ..tasks.options import EnhanceOptions, FileOptions
 from .arguments import Parser, add_options, add_output_arguments, options_from
 from .console import console_progress
-from .figures import report_rows
 from .tables import print_json, print_table
 
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from ..errors import UsageError
+from ..report.rows import before_and_after
 from .arguments import Parser, add_output_arguments
 from .console import console_progress
-from .figures import before_and_after
 from .tables import print_json, print_table
 
 
