@@ -62,7 +62,7 @@ def make_chain(
     first = process.steps if start is None else start[1]
     if start is not None and (not 1 <= first <= process.steps or tuple(start[0].shape) != tuple(shape)):
         raise UsageError(f"a start needs a state of the scan's shape and a timestep 1 to {process.steps}, got {first}")
-    visited = timesteps(first, settings.steps)
+    visited = timesteps(first, settings.steps, "quadratic" if residual else "trailing")
     blind = residual and first == process.steps
     mean_only = blind and (settings.steps == 1 or settings.texture == 0)
     fresh = settings.texture > 0 and (settings.sampler == "ddpm" or (settings.sampler == "ddim" and settings.eta > 0))

@@ -56,7 +56,7 @@ def sample_volume(
     Raises UsageError, InputError, ModelError, DeviceError, Cancelled.
     """
     began = time.perf_counter()
-    settings, progress = settings or SamplingSettings(), progress or silent()
+    settings, progress = (settings or SamplingSettings()).for_state(denoiser.state), progress or silent()
     given = as_float(y)
     volume = as_volume(given, denoiser.spatial_dims)
     shape = tuple(volume.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from torch import Tensor
@@ -20,7 +20,7 @@ class SamplingSettings:
 
     steps     network passes of a sample; 1 is the conditional mean where the state is the residual
     samples   how many; from 2 on there is a spread
-    sampler   'ddim', 'ddpm' or 'dpm++' (DPM-Solver++(2M))
+    sampler   'ddim', 'ddpm' or 'dpm++' (DPM-Solver++(2M)); None: the one for the model's state (`for_state`)
     eta       DDIM's share of fresh noise, 0 to 1
     texture   0 to 1, from the conditional mean to a sample: scales all noise (arXiv 2503.20297)
     guidance  classifier-free guidance where the state is the image: 0 unconditional, 1 conditional, more beyond
@@ -29,7 +29,7 @@ class SamplingSettings:
 
     steps: int = 1
     samples: int = 1
-    sampler: str = "ddim"
+    sampler: str | None = None
     eta: float = 0.0
     texture: float = 1.0
     guidance: float = 1.0
@@ -43,8 +43,15 @@ class SamplingSettings:
                 raise UsageError(f"--{name} must be {low} to {high}, got {value}")
         if not 0 <= self.seed < 2**63:
             raise UsageError(f"--seed must be 0 to 2^63-1, got {self.seed}")
-        if self.sampler not in SAMPLERS:
+        if self.sampler is not None and self.sampler not in SAMPLERS:
             raise UsageError(f"--sampler must be {', '.join(SAMPLERS)}, got {self.sampler!r}")
+
+    def for_state(self, state: str) -> SamplingSettings:
+        """With the sampler chosen: the residual's posterior is narrow, and DDIM's few steps draw too little of its width.
+
+        `eta` is DDIM's alone, so asking for it asks for DDIM.
+        """
+        return replace(self, sampler=self.sampler or ("dpm++" if state == "residual" and not self.eta else "ddim"))
 
 
 PRESETS: Mapping[str, SamplingSettings] = MappingProxyType(

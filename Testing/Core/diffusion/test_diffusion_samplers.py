@@ -69,6 +69,18 @@ def test_samples_of_gaussian_data_have_the_data_s_variance(process, sampler, opt
     assert variance == pytest.approx(C**2, rel=0.015)
 
 
+@pytest.mark.parametrize("q", [0.3, 0.45, 0.6])
+def test_eight_quadratic_steps_draw_the_width_of_a_narrow_posterior_as_ddim_s_trailing_steps_do_not(q):
+    process = make_process("cosine_zero_snr")
+    impulse = torch.ones(1, dtype=torch.float64)
+
+    def width(sampler, spacing):
+        return last(sampler(optimal(process, 0.0, q), impulse, process, timesteps(1000, 8, spacing))).item() / q
+
+    assert 0.98 < width(dpm_solver_pp_2m, "quadratic") < 1.07
+    assert width(ddim, "trailing") < 0.86
+
+
 @every_process
 @every_sampler
 def test_samples_of_gaussian_data_have_the_data_s_mean(process, sampler):

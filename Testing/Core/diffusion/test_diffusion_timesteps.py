@@ -15,6 +15,7 @@ from DiffusionCore.errors import UsageError
     ("spacing", "visited"),
     [
         ("trailing", (1000, 800, 600, 400, 200)),
+        ("quadratic", (1000, 640, 360, 160, 40)),
         ("leading", (801, 601, 401, 201, 1)),
         ("linspace", (1000, 750, 501, 251, 1)),
     ],
@@ -28,18 +29,18 @@ def test_one_step_is_from_the_end_unless_leading():
     assert timesteps(1000, 1, "leading") == (1,)
 
 
-@pytest.mark.parametrize("spacing", ["trailing", "leading", "linspace"])
+@pytest.mark.parametrize("spacing", ["trailing", "quadratic", "leading", "linspace"])
 def test_all_of_them_is_every_timestep(spacing):
     assert timesteps(20, 20, spacing) == tuple(range(20, 0, -1))
 
 
-@given(st.integers(1, 300), st.data(), st.sampled_from(["trailing", "leading", "linspace"]))
+@given(st.integers(1, 300), st.data(), st.sampled_from(["trailing", "quadratic", "leading", "linspace"]))
 def test_any_count_gives_that_many_valid_timesteps(steps, data, spacing):
     count = data.draw(st.integers(1, steps))
     visited = timesteps(steps, count, spacing)
     assert len(visited) == count
     assert check_timesteps(steps, visited) == visited
-    if spacing == "trailing":
+    if spacing in ("trailing", "quadratic"):
         assert visited[0] == steps
 
 
