@@ -72,7 +72,12 @@ class EnhanceOptions(MachineOptions):
     ] = None
     steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
     samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
-    sampler: Annotated[Literal["ddim", "ddpm", "dpm++"], Field(description="how a sample is drawn")] = "ddim"
+    sampler: Annotated[
+        Literal["ddim", "ddpm", "dpm++"] | None,
+        Field(
+            description="how a sample is drawn; default: dpm++ where the residual is diffused, ddim where the image is"
+        ),
+    ] = None
     eta: Annotated[float, Field(ge=0, le=1, description="randomness of DDIM; 0 none, 1 as DDPM")] = 0.0
     guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
     seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
