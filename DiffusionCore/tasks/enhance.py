@@ -55,6 +55,7 @@ def enhance(
     region: Sequence[slice] | None = None,
     progress: Progress | None = None,
     loaded: Model | None = None,
+    ready: Prepared | None = None,
     **options: Any,
 ) -> EnhanceResult:
     """Remove noise from a scan by conditional diffusion.
@@ -64,6 +65,7 @@ def enhance(
     mask       (K, J, I) bool: only these voxels are changed
     region     slices along (k, j, i): only this part, cropped, with the values it has in the whole result
     loaded     a model loaded before, instead of `model`
+    ready      what `prepare` found before for this scan and these options
     options    those of `EnhanceOptions`
 
     Raises UsageError, InputError, ModelError, DeviceError, Refused, Cancelled.
@@ -74,7 +76,7 @@ def enhance(
         check_same_grid(volume, reference, "reference")
     if mask is not None and mask.shape != volume.shape:
         raise InputError("the mask is not on the scan's grid; resample it first")
-    ready = prepare(volume, asked, loaded=loaded, progress=progress)
+    ready = ready or prepare(volume, asked, loaded=loaded, progress=progress)
     before, reference, mask = parts(ready.volume, reference, mask, region)
     settings = sampling_settings(asked).for_state(ready.model.denoiser.state)
     found = denoise(ready, before, settings, asked, mask=mask, region=region, progress=progress)
@@ -96,8 +98,17 @@ def enhance(
     )
 
 
-def prepare(volume: Volume, asked: EnhanceOptions, *, loaded: Model | None = None, progress: Progress) -> Prepared:
+def prepare(
+    volume: Volume,
+    asked: EnhanceOptions,
+    *,
+    loaded: Model | None = None,
+    noise: NoiseEstimate | None = None,
+    progress: Progress,
+) -> Prepared:
     """The model for a scan, the scan's noise, and whether they go together: the same for every part of it.
+
+    loaded, noise  a model loaded and the scan's noise measured before
 
     Raises InputError, ModelError, DeviceError, Refused, Cancelled.
     """
@@ -112,7 +123,7 @@ def prepare(volume: Volume, asked: EnhanceOptions, *, loaded: Model | None = Non
     model = loaded or load_model(asked.model or best_model("enhance", volume.modality, dims=dimensions(volume)))
     refuse_model(model)
     progress.stage("measure noise")
-    noise = given_noise(asked.sigma, volume.modality) if asked.sigma else measured_noise(volume)
+    noise = given_noise(asked.sigma, volume.modality) if asked.sigma else noise or measured_noise(volume)
     normalisation = normalisation_for(volume, model.card.normalisation)
     sigma = noise.sigma / normalisation.scale
     warnings = (

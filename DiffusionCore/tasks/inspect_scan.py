@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled, DiffusionCoreError, UsageError
+from ..metrics import NoiseEstimate
 from ..progress import Progress
 from ..volume import Volume, read_header, read_volume
 from ..volume.formats import DICOM, input_format
 from ..volume.geometry import is_left_handed, orientation_code
 from ..volume.intensity import normalisation_for
-from .enhance import dimensions, given_noise, measured_noise, refuse_kind, refuse_model, sampling_settings
+from .enhance import dimensions, given_noise, measured_noise, refuse_kind, refuse_model
+from .estimate import estimate
 from .options import EnhanceOptions
 from .suitability import check_suitable
 
 if TYPE_CHECKING:
     from ..models import Model
 
-PROBE = 64  # voxels along each axis of the piece that is timed
-TRIALS = 3
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScanFacts:
-    """`facts` are ready for JSON; `problem` is why the scan would not be accepted, None if it would be."""
+    """`facts` are ready for JSON; `noise` is the estimate behind them; `problem` is why the scan would not be accepted,
+    None if it would be."""
 
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     problem: DiffusionCoreError | None = None
+    noise: NoiseEstimate | None = None
 
 
 def inspect_scan(
@@ -41,27 +41,59 @@ def inspect_scan(
     series: str | None = None,
     frame: int | None = None,
 ) -> ScanFacts:
-    """Everything that can be told of a scan, up to where it would be refused.
+    """Everything that can be told of a scan in a file, up to where it would be refused.
 
     Raises `InputError` where there is nothing to tell because it cannot be read at all, and `Cancelled`.
     """
     facts: dict[str, Any] = {"format": input_format(source)}
-    warnings: tuple[str, ...] = ()
     if facts["format"] == DICOM:
         facts["series"] = series_facts(source)
     progress.stage("read")
     try:
         facts |= header_facts(source, series)
         volume = read_volume(source, series=series, frame=frame, modality=options.modality)
-        facts["modality"] = volume.modality
-        facts["modality_reason"] = volume.meta.get("modality_reason", "")
-        facts["values"] = [float(volume.voxels.min()), float(volume.voxels.max())]
+    except (Cancelled, UsageError):
+        raise
+    except DiffusionCoreError as problem:
+        if "shape" not in facts and "series" not in facts:
+            raise
+        return ScanFacts(facts, problem=problem)
+    finally:
+        progress.finish()
+    found = inspect_volume(volume, options, progress, plan=True)
+    return replace(found, facts=facts | found.facts)
+
+
+def inspect_volume(
+    volume: Volume,
+    options: EnhanceOptions,
+    progress: Progress,
+    *,
+    loaded: Model | None = None,
+    noise: NoiseEstimate | None = None,
+    plan: bool = False,
+) -> ScanFacts:
+    """Modality, noise, model and suitability of a scan, and with `plan` how it would be cut and about how long it takes.
+
+    loaded, noise  a model loaded and the scan's noise measured before
+
+    Raises `UsageError` and `Cancelled`; what else is wrong is the `problem`.
+    """
+    if options.modality and options.modality != volume.modality:
+        volume = replace(volume, modality=options.modality)
+    facts: dict[str, Any] = {
+        "modality": volume.modality,
+        "modality_reason": volume.meta.get("modality_reason", ""),
+        "values": [float(volume.voxels.min()), float(volume.voxels.max())],
+    }
+    warnings: tuple[str, ...] = ()
+    try:
         refuse_kind(volume)
         progress.stage("load model")
-        model = chosen_model(volume, options)
+        model = loaded or chosen_model(volume, options)
         facts["model"] = f"{model.card.name} {model.card.version}"
         progress.stage("measure noise")
-        noise = given_noise(options.sigma, volume.modality) if options.sigma else measured_noise(volume)
+        noise = given_noise(options.sigma, volume.modality) if options.sigma else noise or measured_noise(volume)
         facts["noise"] = {
             "sigma": noise.sigma,
             "unit": "HU" if volume.modality == "CT" else "grey levels",
@@ -75,17 +107,16 @@ def inspect_scan(
             *volume.meta.get("warnings", ()),
             *check_suitable(volume, noise, sigma, model.card, force=options.force),
         )
-        progress.stage("plan")
-        facts["plan"] = plan_facts(volume, model, options)
+        if plan:
+            progress.stage("plan")
+            facts["plan"] = plan_facts(volume, model, options)
     except (Cancelled, UsageError):
         raise
     except DiffusionCoreError as problem:
-        if "shape" not in facts and "series" not in facts:
-            raise
-        return ScanFacts(facts, warnings, problem)
+        return ScanFacts(facts, warnings, problem, noise)
     finally:
         progress.finish()
-    return ScanFacts(facts, warnings)
+    return ScanFacts(facts, warnings, None, noise)
 
 
 def series_facts(source: Path) -> list[dict[str, Any]]:
@@ -133,46 +164,12 @@ def chosen_model(volume: Volume, options: EnhanceOptions) -> Model:
 
 def plan_facts(volume: Volume, model: Model, options: EnhanceOptions) -> dict[str, Any]:
     """How the scan would be cut on which device, and about how long the network would take."""
-    from ..inference import Runner, choose_places, parse_memory, threads
-
-    memory = parse_memory(options.memory) if options.memory else None
-    places = choose_places(options.device, memory=memory, fallback=not options.no_fallback)
-    settings = sampling_settings(options)
-    passes = settings.steps * settings.samples - (settings.samples - 1 if model.denoiser.state == "residual" else 0)
-    with threads(options.threads):
-        runner = Runner(
-            model.denoiser,
-            volume.shape,
-            places,
-            arrays=2 if passes == 1 else 11,
-            progress=Progress(),
-            tile=options.tile,
-        )
-        seconds = seconds_per_voxel(runner.placed.denoiser, runner.place)
-    decided = runner.plan
-    voxels = decided.padded[0] * decided.padded[1] * decided.padded[2] * decided.work_factor
+    expected = estimate(volume.shape, model, options)
     return {
-        "device": decided.device,
-        "dtype": decided.dtype,
-        "cut": decided.in_words(),
-        "memory_MiB": round(decided.bytes / 2**20),
-        "network_passes": passes,
-        "seconds_about": round(seconds * voxels * passes, 1),
+        "device": expected.device,
+        "dtype": expected.dtype,
+        "cut": expected.cut,
+        "memory_MiB": expected.memory_MiB,
+        "network_passes": expected.network_passes,
+        "seconds_about": round(expected.seconds, 1),
     }
-
-
-def seconds_per_voxel(denoiser: Any, place: Any) -> float:
-    """The fastest of a few passes over a small piece: a rough figure, as caches and cores do otherwise on large ones."""
-    import torch
-
-    shape = (1, 1, *[PROBE] * 3) if denoiser.spatial_dims == 3 else (PROBE, 1, PROBE, PROBE)
-    x = torch.zeros(shape, device=place.device)
-    sigma = torch.full((shape[0], *[1] * (len(shape) - 1)), 0.05, device=place.device)
-    t = torch.full((shape[0],), denoiser.num_train_timesteps, device=place.device)
-    spent = []
-    with torch.no_grad():
-        for _ in range(TRIALS):
-            started = time.perf_counter()
-            float(denoiser(x, t, x, sigma).sum())  # reading the sum waits for a GPU to finish
-            spent.append(time.perf_counter() - started)
-    return min(spent) / PROBE**3
