@@ -1,6 +1,16 @@
 """The registry of models: cards, weights as safetensors with a checksum, and the bundled ones in `weights/`."""
 
-from .card import Card, DataSpec, DiffusionSpec, NetworkSpec, Range, ValidRanges, read_card
+from .card import (
+    Card,
+    ClassifySpec,
+    DataSpec,
+    DiffusionSpec,
+    FamiliarSpec,
+    NetworkSpec,
+    Range,
+    ValidRanges,
+    read_card,
+)
 from .registry import (
     Model,
     add_model,
@@ -15,8 +25,10 @@ from .registry import (
 
 __all__ = [
     "Card",
+    "ClassifySpec",
     "DataSpec",
     "DiffusionSpec",
+    "FamiliarSpec",
     "Model",
     "NetworkSpec",
     "Range",

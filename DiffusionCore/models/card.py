@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import ModelError
 
@@ -59,6 +59,43 @@ class ValidRanges(Part):
     refuse: tuple[str, ...] = ("modality",)
 
 
+class FamiliarSpec(Part):
+    """What a classifier's inputs looked like in training, by simple features, so that others are told apart.
+
+    names, mean, whitening  the features, their mean, and the (F, F) matrix that gives their distance unit variance
+    limit                   a distance above it is not what the model was made for
+    false_alarms, misses    how often that is said of test inputs, and not said of each kind of foreign input
+    """
+
+    names: list[str]
+    mean: list[float]
+    whitening: list[list[float]]
+    limit: float
+    false_alarms: float
+    misses: dict[str, float] = Field(default_factory=dict)
+
+
+class ClassifySpec(Part):
+    """What a classifier answers, and what it must be given.
+
+    classes      the answers, in the order of the network's outputs; of two, the second is what is looked for
+    size         (K, J, I) voxels of the network's input
+    spacing_mm   between them
+    temperature  that the validation cases asked for: probabilities are p^(1/T)
+    threshold    of two classes: the probability from which the second is the answer
+    steps        of the sampler, and how many samples are drawn, unless somebody asks otherwise
+    """
+
+    classes: Annotated[list[str], Field(min_length=2)]
+    size: tuple[int, int, int]
+    spacing_mm: Annotated[float, Field(gt=0)]
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    steps: Annotated[int, Field(ge=1, le=1000)] = 10
+    samples: Annotated[int, Field(ge=1, le=1000)] = 10
+    familiar: FamiliarSpec | None = None
+
+
 class DataSpec(Part):
     """One source of training data with its licence and attribution."""
 
@@ -81,6 +118,7 @@ class Card(Part):
     diffusion: DiffusionSpec
     normalisation: Literal["p99.5", "hu", "unit"]
     valid: ValidRanges
+    classify: ClassifySpec | None = None
     data: list[DataSpec] = Field(default_factory=list)
     recipe: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)
@@ -90,6 +128,12 @@ class Card(Part):
     notice: str = NOT_CLINICAL
     sha256: str = ""
     golden: str = ""
+
+    @model_validator(mode="after")
+    def classes_are_named(self) -> Card:
+        if (self.task == "classify") != (self.classify is not None):
+            raise ValueError("a card has the part 'classify' if, and only if, its task is classify")
+        return self
 
 
 def read_card(path: Path) -> Card:
