@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 
 def can_fuse(x: torch.Tensor) -> bool:
-    """Whether oneDNN can run convolution and what follows as one: CPU, no gradients, a build that has it."""
+    """Whether oneDNN can run convolution and what follows as one: CPU, no gradients or autocast, a build that has it."""
     return (
         x.device.type == "cpu"
         and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
         and x.dtype in (torch.float32, torch.bfloat16)
         and torch.backends.mkldnn.is_available()
         and hasattr(torch.ops.mkldnn, "_convolution_pointwise")

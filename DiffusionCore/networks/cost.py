@@ -8,6 +8,8 @@ import math
 import torch
 from torch import nn
 
+from .swin import WindowAttention
+
 LINEAR = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear)
 
 
@@ -41,7 +43,17 @@ def macs_by_layer(network: nn.Module, in_channels: int, spatial_dims: int, size:
 
         return hook
 
+    def count_windows(name: str):
+        def hook(layer: WindowAttention, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+            counts[name] = (
+                2 * output.numel() * output.shape[2] / size**spatial_dims
+            )  # its linear layers count themselves
+
+        return hook
+
     for name, layer in shadow.named_modules():
+        if isinstance(layer, WindowAttention):
+            layer.register_forward_hook(count_windows(name))
         if isinstance(layer, nn.MultiheadAttention):
             layer.register_forward_hook(count_attention(name))
         elif isinstance(layer, LINEAR) and not name.endswith("out_proj"):
