@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutputError
+from .processes import is_alive
 
 TEMPORARY_SUFFIX = ".diffusioncore.tmp"
 REPLACED_SUFFIX = ".diffusioncore.old"
 _PATTERN = re.compile(r"^\.(?P<name>.+)\.(?P<host>[A-Za-z0-9-]+)\.(?P<pid>\d+)(?P<suffix>\.diffusioncore\.(tmp|old))$")
-_NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 # Writing one scan takes seconds, so that whatever nobody touched for a day is left over, wherever it came from.
 _ABANDONED_SECONDS = 24 * 3600.0
@@ -139,35 +140,9 @@ def _host() -> str:
 
 
 def _is_stale(path: Path, host: str, pid: int) -> bool:
-    if host == _host() and not _is_alive(pid):
+    if host == _host() and not is_alive(pid):
         return True
     return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
-
-
-def _is_alive(pid: int) -> bool:
-    if os.name == "nt":
-        return _is_alive_on_windows(pid)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def _is_alive_on_windows(pid: int) -> bool:
-    # os.kill(pid, 0) sends Ctrl-C there.
-    import ctypes
-
-    kernel = ctypes.windll.kernel32  # type: ignore[attr-defined]
-    process = kernel.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-    if not process:
-        return False
-    code = ctypes.c_ulong()
-    kernel.GetExitCodeProcess(process, ctypes.byref(code))
-    kernel.CloseHandle(process)
-    return code.value == 259  # STILL_ACTIVE
 
 
 def _remove(path: Path) -> None:
@@ -224,7 +199,7 @@ def _rename_folder(temporary: Path, path: Path) -> None:
 
 
 def _as_output_error(path: Path, error: OSError) -> OutputError:
-    if error.errno in _NO_SPACE:
+    if error.errno in NO_SPACE:
         return OutputError(f"{path}: no space left; nothing was written")
     if error.errno in _NOT_ALLOWED:
         return OutputError(f"{path}: no permission to write there; nothing was written")
