@@ -1,0 +1,94 @@
+"""A volume's values at the voxels of another grid, wherever that lies: crops that turn, and maps put back on a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import UsageError
+from .geometry import to_ras
+from .volume import Volume
+
+_FWHM = 2 * np.sqrt(2 * np.log(2))  # of a Gaussian of standard deviation 1
+_CHUNK = 1 << 21  # voxels whose coordinates are held at once
+
+
+def onto_grid(
+    volume: Volume,
+    shape: Sequence[int],
+    ijk_to_ras: np.ndarray,
+    *,
+    order: int = 1,
+    outside: float = 0.0,
+    antialias: bool = True,
+) -> Volume:
+    """The volume's values at the voxels (K, J, I) of the grid that `ijk_to_ras` places.
+
+    order      of the spline, 0 (nearest) to 3
+    outside    the value of voxels whose centre lies outside the volume's box (half a voxel around the outer centres);
+               between that face and the outer centres the outer value holds
+    antialias  where the new voxels are larger, blur before by the Gaussian between the two sizes, except with order 0
+
+    float32 (float64 stays), or the volume's own type with order 0. Raises `UsageError` for an order or shape that
+    cannot be.
+    """
+    from scipy import ndimage
+
+    shape = tuple(int(n) for n in shape)
+    if len(shape) != 3 or min(shape) < 1:
+        raise UsageError(f"a grid has 3 axes of at least 1 voxel, got {shape}")
+    if not 0 <= order <= 3:
+        raise UsageError(f"the spline's order must be 0 to 3, got {order}")
+    voxels = volume.voxels
+    if order and voxels.dtype != np.float64:
+        voxels = voxels.astype(np.float32)
+    to_source = np.linalg.inv(volume.ijk_to_ras) @ np.asarray(ijk_to_ras, np.float64)
+    if order and antialias:
+        voxels = _blurred(voxels, to_source)
+    if order > 1:
+        voxels = ndimage.spline_filter(voxels, order, output=voxels.dtype, mode="nearest")
+    limits = np.array(volume.shape[::-1]) - 0.5
+    result = np.full(shape, outside, voxels.dtype)
+    step = max(_CHUNK // (shape[1] * shape[2]), 1)
+    for begin in range(0, shape[0], step):
+        k, j, i = np.meshgrid(*map(np.arange, (min(step, shape[0] - begin), shape[1], shape[2])), indexing="ij")
+        place = to_ras(to_source, np.stack((i, j, k + begin), axis=-1))
+        inside = np.all((place >= -0.5 - 1e-9) & (place <= limits + 1e-9), axis=-1)
+        if inside.any():
+            found = place[inside][:, ::-1].T
+            result[begin : begin + len(k)][inside] = ndimage.map_coordinates(
+                voxels, found, order=order, mode="nearest", prefilter=False
+            )
+    return replace(volume, voxels=result, ijk_to_ras=np.asarray(ijk_to_ras, np.float64))
+
+
+def box_grid(ijk_to_ras: np.ndarray, shape: Sequence[int], new_shape: Sequence[int]) -> np.ndarray:
+    """(4, 4): the matrix of a grid of `new_shape` (K, J, I) voxels that fills the same box as `shape` voxels do."""
+    factors = np.array(shape, np.float64)[::-1] / np.array(new_shape, np.float64)[::-1]
+    matrix = np.array(ijk_to_ras, np.float64)
+    matrix[:3, 3] = to_ras(matrix, factors / 2 - 0.5)
+    matrix[:3, :3] *= factors
+    return matrix
+
+
+def cube_grid(centre: Sequence[float], axes: np.ndarray, spacing: float, shape: Sequence[int]) -> np.ndarray:
+    """(4, 4): the matrix of a grid of `shape` (K, J, I) voxels of `spacing` mm whose middle is at `centre` (RAS, mm).
+
+    `axes` (3, 3): columns are the unit vectors of i, j and k in RAS.
+    """
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.asarray(axes, np.float64) * spacing
+    middle = (np.array(shape[::-1], np.float64) - 1) / 2
+    matrix[:3, 3] = np.asarray(centre, np.float64) - matrix[:3, :3] @ middle
+    return matrix
+
+
+def _blurred(voxels: np.ndarray, to_source: np.ndarray) -> np.ndarray:
+    """Blur along each source axis by what the new voxels' extent along it lacks (Cardoso et al. 2015)."""
+    from scipy import ndimage
+
+    extents = np.linalg.norm(to_source[:3, :3], axis=1)[::-1]
+    sigma = np.sqrt(np.maximum(extents**2 - 1, 0)) / _FWHM
+    return ndimage.gaussian_filter(voxels, sigma, mode="nearest") if sigma.max() > 0 else voxels
