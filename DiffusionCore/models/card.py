@@ -20,7 +20,7 @@ class NetworkSpec(Part):
     """The network: fields of `networks.UNetConfig`, and of `networks.DenoiserConfig` around it."""
 
     unet: dict[str, Any]
-    state: Literal["residual", "image"] = "residual"
+    state: Literal["residual", "image", "upscale"] = "residual"
     body: Literal["unet", "dncnn"] = "unet"
     prediction: Literal["epsilon", "x0", "v"] = "v"
     smoothing: float = 1.2
@@ -96,6 +96,46 @@ class ClassifySpec(Part):
     familiar: FamiliarSpec | None = None
 
 
+class LabelSpec(Part):
+    """A number that an image can be asked for by: one in [low, high], or, where `classes` names them, 0, 1, 2, ..."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    low: float = 0.0
+    high: float = 1.0
+    classes: list[str] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LabelSpec:
+        if not self.low < self.high:
+            raise ValueError(f"the label {self.name!r} needs a range with low below high")
+        if self.classes and (self.low, self.high) != (0, max(len(self.classes) - 1, 1)):
+            raise ValueError(f"the label {self.name!r} has {len(self.classes)} classes: its range is 0 to one less")
+        return self
+
+
+class SynthesisSpec(Part):
+    """What a synthesis model makes.
+
+    size           (J, I) or (K, J, I) of its images
+    spacing_mm     (K, J, I) of them; of 2D images K is the distance that slices are written at
+    labels         what an image can be asked for by
+    upscale        1: made from noise; else from an image smaller by this factor
+    augmentation   of an upscaler: standard deviation of the noise that its input is spoilt with, normalised
+    then           names of the upscalers that follow, looked for beside this model first, then among the installed
+    steps          of the sampler, unless somebody asks otherwise
+    guidance       likewise, where the model has labels
+    """
+
+    size: tuple[int, ...]
+    spacing_mm: tuple[float, float, float]
+    labels: list[LabelSpec] = Field(default_factory=list)
+    upscale: Annotated[int, Field(ge=1)] = 1
+    augmentation: Annotated[float, Field(ge=0)] = 0.0
+    then: list[str] = Field(default_factory=list)
+    steps: Annotated[int, Field(ge=1, le=1000)] = 50
+    guidance: Annotated[float, Field(ge=0, le=20)] = 1.0
+
+
 class DataSpec(Part):
     """One source of training data with its licence and attribution."""
 
@@ -119,6 +159,7 @@ class Card(Part):
     normalisation: Literal["p99.5", "hu", "unit"]
     valid: ValidRanges
     classify: ClassifySpec | None = None
+    synthesis: SynthesisSpec | None = None
     data: list[DataSpec] = Field(default_factory=list)
     recipe: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)

@@ -1,12 +1,14 @@
 """One dimension-generic U-Net and its blocks, and the denoisers made of it."""
 
-from .denoiser import NO_CONDITION, Denoiser, ImageDenoiser, ResidualDenoiser, WienerPrior
+from .denoiser import NO_CONDITION, NO_LABEL, Denoiser, ImageDenoiser, ResidualDenoiser, WienerPrior
 from .presets import PRESETS, DenoiserConfig, build_denoiser, unet_config
 from .receptive_field import receptive_field
 from .unet import UNet, UNetConfig
+from .upscaler import Upscaler, enlarged, halved
 
 __all__ = [
     "NO_CONDITION",
+    "NO_LABEL",
     "PRESETS",
     "Denoiser",
     "DenoiserConfig",
@@ -14,8 +16,11 @@ __all__ = [
     "ResidualDenoiser",
     "UNet",
     "UNetConfig",
+    "Upscaler",
     "WienerPrior",
     "build_denoiser",
+    "enlarged",
+    "halved",
     "receptive_field",
     "unet_config",
 ]

@@ -5,6 +5,7 @@ Both families answer the same question, E[x_0 | x_t, y], through one signature,
 
 `ResidualDenoiser` (`fast`)      the state is the noise-normalised residual (x - y) / sigma
 `ImageDenoiser`    (`reference`) the state is the image itself, y a second channel, as in S0 and S3
+`Upscaler`         (upscaler.py) the state is what an image from half the size lacks
 """
 
 from __future__ import annotations
@@ -52,12 +53,15 @@ def per_sample(values: torch.Tensor, ndim: int) -> torch.Tensor:
 # What a network is shown in place of a scan that is left out, in training by condition dropout (Ho & Salimans 2022) and in
 # guidance: the middle of the normalised range, which `ImageDenoiser` feeds as 0.
 NO_CONDITION = 0.5
+# The same in place of a number in 0..1 (slice height, class) that an image is made for; the embedding knows it from all others.
+NO_LABEL = -0.5
 
 
 class Denoiser(nn.Module, ABC):
     """What both families share: the network, its process (a_t, s_t for t = 0..T), and the figures a planner needs."""
 
     state: str
+    own_scalars: int
 
     def __init__(self, network: nn.Module, config: UNetConfig, signal: torch.Tensor, noise: torch.Tensor) -> None:
         super().__init__()
@@ -77,6 +81,22 @@ class Denoiser(nn.Module, ABC):
     @property
     def downsampling(self) -> int:
         return self.config.downsampling
+
+    @property
+    def labels(self) -> int:
+        """How many numbers an image can be asked for by: the scalars that the network embeds beside its own."""
+        return self.config.scalars - self.own_scalars
+
+    def label_scalars(self, label: torch.Tensor | None, like: torch.Tensor) -> list[torch.Tensor]:
+        """What is asked for, (N, labels) in 0..1 or `NO_LABEL`, on the timestep's scale; None: nothing is asked for.
+
+        Raises `UsageError` where the network takes another number of labels.
+        """
+        if label is None:
+            label = torch.full((len(like), self.labels), NO_LABEL, device=like.device)
+        if label.shape != (len(like), self.labels):
+            raise UsageError(f"this model takes {self.labels} labels for each image, got {tuple(label.shape)}")
+        return list((1000 * label).unbind(1))
 
     @property
     def macs_per_voxel(self) -> float:
@@ -137,6 +157,7 @@ class ResidualDenoiser(Denoiser):
     """
 
     state = "residual"
+    own_scalars = 2
     input_channels = 5
 
     def __init__(
@@ -210,11 +231,13 @@ class ImageDenoiser(Denoiser):
     """S0's and S3's conditioning: the network sees [x_t, y] (or x_t alone) and predicts epsilon, x_0 or v.
 
     The state is 2 x - 1, since the linear schedule expects data in [-1, 1].
-    forward(x_t (N, C, *S), t (N,), y (N, 1, *S) normalised or None, sigma ignored) -> x0_hat (N, C, *S).
+    forward(x_t (N, C, *S), t (N,), y (N, 1, *S) normalised or None, sigma ignored, label (N, labels) or None) ->
+    x0_hat (N, C, *S).
     Raises `UsageError` for epsilon-prediction of a process that ends at a = 0.
     """
 
     state = "image"
+    own_scalars = 1
     exact_in_tiles = False
     receptive_field = None
 
@@ -247,9 +270,11 @@ class ImageDenoiser(Denoiser):
         y: torch.Tensor | None = None,
         sigma: torch.Tensor | None = None,
         level: torch.Tensor | None = None,
+        label: torch.Tensor | None = None,
     ) -> torch.Tensor:
         channels = [x_t] if y is None else [x_t, 2 * y - 1]
-        answer = self.run_network(channels, 1000 * t / self.num_train_timesteps)
+        scalars = (1000 * t / self.num_train_timesteps, *self.label_scalars(label, x_t))
+        answer = self.run_network(channels, *scalars)
         a, s = per_sample(self.signal[t], x_t.ndim), per_sample(self.noise[t], x_t.ndim)
         if self.prediction == "epsilon":
             return (x_t - s * answer) / a

@@ -10,6 +10,7 @@ from ..errors import UsageError
 from .denoiser import Denoiser, ImageDenoiser, ResidualDenoiser, WienerPrior
 from .dncnn import DnCNN
 from .unet import UNet, UNetConfig
+from .upscaler import Upscaler
 
 # S0: 64-128-256-512, GroupNorm, transposed convolution, attention where a 64³ patch has at most 16³ positions.
 REFERENCE = UNetConfig(
@@ -41,6 +42,35 @@ PRESETS: dict[str, UNetConfig] = {
         embedding=256,
         scalars=1,
     ),
+    # S1: from noise at 64², with self-attention at 8² and Swin blocks in the bottleneck; 256² at once, folded by 4.
+    "synth-base": UNetConfig(
+        spatial_dims=2,
+        in_channels=1,
+        channels=(48, 96, 128),
+        norm="group",
+        skip="concatenate",
+        attention_levels=(2,),
+        embedding=128,
+        scalars=2,
+        swin=True,
+        fold=2,
+    ),
+    "synth-single": UNetConfig(
+        spatial_dims=2,
+        in_channels=1,
+        channels=(48, 64, 96, 128),
+        norm="group",
+        skip="concatenate",
+        attention_levels=(3,),
+        embedding=128,
+        scalars=2,
+        swin=True,
+        fold=4,
+    ),
+    # S1: an image from half its size, without attention over the whole image; works at any size.
+    "synth-upscale": UNetConfig(
+        spatial_dims=2, in_channels=2, channels=(32, 64, 96), embedding=64, scalars=2, swin=True, fold=2
+    ),
     "toy": UNetConfig(
         spatial_dims=2, in_channels=1, channels=(32, 64), norm="group", skip="concatenate", embedding=64, scalars=1
     ),
@@ -61,9 +91,10 @@ def unet_config(preset: str, **changes: object) -> UNetConfig:
 class DenoiserConfig:
     """A denoiser in full.
 
-    state       "residual" (`fast`) or "image" (`reference`)
+    state       "residual" (`fast`), "image" (`reference`), or "upscale" (a stage of a synthesis cascade)
     body        "unet", or "dncnn" with `dncnn_width` and `dncnn_depth` (a rival)
-    prediction  of the image state: "epsilon", "x0" or "v"; the residual state is always v, preconditioned
+    prediction  of the image state: "epsilon", "x0" or "v"; the other states always v
+    detail      of the residual state's Wiener prior; of the upscale state the residual's typical size
     """
 
     network: UNetConfig = field(default_factory=lambda: PRESETS["fast"])
@@ -89,6 +120,10 @@ def build_denoiser(config: DenoiserConfig, signal: torch.Tensor, noise: torch.Te
         network = UNet(unet)
     else:
         raise UsageError(f"body must be 'unet' or 'dncnn', got {config.body!r}")
+    if config.state == "upscale":
+        if unet.in_channels != Upscaler.input_channels or config.prediction != "v":
+            raise UsageError("an upscaler feeds 2 channels and predicts v")
+        return Upscaler(network, unet, signal, noise, config.detail)
     if config.state == "residual":
         if unet.in_channels != ResidualDenoiser.input_channels:
             raise UsageError(
@@ -100,4 +135,4 @@ def build_denoiser(config: DenoiserConfig, signal: torch.Tensor, noise: torch.Te
         return ResidualDenoiser(network, unet, signal, noise, WienerPrior(config.smoothing, config.detail))
     if config.state == "image":
         return ImageDenoiser(network, unet, signal, noise, config.prediction)
-    raise UsageError(f"state must be 'residual' or 'image', got {config.state!r}")
+    raise UsageError(f"state must be 'residual', 'image' or 'upscale', got {config.state!r}")
