@@ -1,5 +1,8 @@
 """What can go wrong: one class per exit code, each raised with one sentence that says what is wrong and what to do."""
 
+import traceback
+from pathlib import Path
+
 
 class DiffusionCoreError(Exception):
     """Base of every error that a user can mend; `exit_code` is what the command line returns."""
@@ -53,3 +56,9 @@ class Cancelled(DiffusionCoreError):
     """The user asked to stop; nothing was written."""
 
     exit_code = 130
+
+
+def code_places(error: BaseException) -> list[str]:
+    """Where in the code an unexpected error arose, call by call: what a log may hold, as no value of a scan is in it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames]

@@ -5,22 +5,20 @@ from __future__ import annotations
 import platform
 import sys
 import tempfile
-import traceback
-from pathlib import Path
 
 from .. import __version__
+from ..errors import code_places
 
 
 def write_crash_log(error: Exception, command: str) -> str:
     """Write the traceback (code places only, no values) to a new file in the temporary folder; returns its path, or
     what to do instead where even that cannot be written.
     """
-    frames = traceback.extract_tb(error.__traceback__)
     lines = [
         f"diffusioncore {__version__} {command}",
         f"python {sys.version.split()[0]} on {platform.system()} {platform.machine()}",
         type(error).__name__,
-        *(f"  {Path(frame.filename).name}:{frame.lineno} in {frame.name}" for frame in frames),
+        *(f"  {place}" for place in code_places(error)),
     ]
     try:
         with tempfile.NamedTemporaryFile(

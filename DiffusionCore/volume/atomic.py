@@ -38,7 +38,7 @@ def atomic_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     path = Path(path).absolute()
     check_place(path, overwrite)
     remove_stale(path.parent)
-    temporary = _beside(path, TEMPORARY_SUFFIX)
+    temporary = temporary_beside(path)
     try:
         yield temporary
         _flush(temporary)
@@ -62,7 +62,7 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iter
     path = Path(path).absolute()
     check_folder_place(path, overwrite)
     remove_stale(path.parent)
-    temporary = _beside(path, TEMPORARY_SUFFIX)
+    temporary = temporary_beside(path)
     try:
         temporary.mkdir()
         yield temporary
@@ -131,7 +131,8 @@ def _check_parent(path: Path) -> None:
         raise OutputError(f"{path}: no permission to write to the folder {parent}; choose another")
 
 
-def _beside(path: Path, suffix: str) -> Path:
+def temporary_beside(path: Path, suffix: str = TEMPORARY_SUFFIX) -> Path:
+    """The name beside `path` by which others know a temporary of this process, and what became of the process."""
     return path.with_name(f".{path.name}.{_host()}.{os.getpid()}{suffix}")
 
 
@@ -188,7 +189,7 @@ def _rename_folder(temporary: Path, path: Path) -> None:
     if not path.is_dir():
         temporary.rename(path)
         return
-    replaced = _beside(path, REPLACED_SUFFIX)
+    replaced = temporary_beside(path, REPLACED_SUFFIX)
     path.rename(replaced)
     try:
         temporary.rename(path)

@@ -1,0 +1,98 @@
+"""How each task is run for a job: its volumes and options to the task's function, with what the session kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError, ModelError
+from ..progress import Progress
+from ..tasks import enhance as enhancing
+from ..tasks.estimate import estimate
+from ..tasks.inspect_scan import inspect_volume
+from ..tasks.options import Options
+from ..tasks.preview import preview
+from ..volume import Volume
+from .options import EnhanceJob, EstimateJob, PreviewJob, slices
+from .session import Session
+
+
+@dataclass(frozen=True)
+class Job:
+    """What was asked: checked options, volumes by their role, and the names of their files."""
+
+    options: Options
+    volumes: dict[str, Volume]
+    files: dict[str, str]
+
+
+def run_enhance(job: Job, session: Session, progress: Progress) -> Any:
+    options: EnhanceJob = job.options
+    volume, mask = job.volumes["volume"], mask_of(job)
+    ready = session.ready(job.files["volume"], volume, options, progress)
+    return enhancing.enhance(
+        volume,
+        reference=job.volumes.get("reference"),
+        mask=mask,
+        region=slices(options.region),
+        progress=progress,
+        ready=ready,
+        **options.model_dump(exclude={"region"}),
+    )
+
+
+def run_preview(job: Job, session: Session, progress: Progress) -> Any:
+    options: PreviewJob = job.options
+    volume, mask = job.volumes["volume"], mask_of(job)
+    ready = session.ready(job.files["volume"], volume, options, progress)
+    given = options.model_dump(exclude={"region"})
+    return preview(volume, slices(options.region), mask=mask, progress=progress, ready=ready, **given)
+
+
+def run_inspect(job: Job, session: Session, progress: Progress) -> dict[str, Any]:
+    options: EnhanceJob = job.options
+    volume, file = job.volumes["volume"], job.files["volume"]
+    modality = options.modality or volume.modality
+    model = session.model_for("enhance", volume, options)
+    before = session.noise_of(file, modality)
+    found = inspect_volume(volume, options, progress, loaded=model, noise=before)
+    if found.noise is not None and not options.sigma:
+        session.keep_noise(file, modality, found.noise)
+    known = ("modality", "modality_reason", "noise", "model")
+    return {
+        **{name: found.facts.get(name) for name in known},
+        "suitable": found.problem is None,
+        "problem": None if found.problem is None else str(found.problem),
+        "problem_exit_code": None if found.problem is None else found.problem.exit_code,
+        "warnings": found.warnings,
+    }
+
+
+def run_estimate(job: Job, session: Session, progress: Progress) -> dict[str, Any]:
+    options: EstimateJob = job.options
+    volume = job.volumes["volume"]
+    progress.stage("load model")
+    model = session.model_for("enhance", volume, options)
+    if model is None:
+        raise ModelError(f"no installed model can enhance {options.modality or volume.modality} scans")
+    enhancing.refuse_model(model)
+    progress.stage("plan")
+    key = (model.folder, model.card.sha256, options.device, options.threads)
+    rate = options.seconds_per_voxel or session.rate(*key)
+    expected = estimate(volume.shape, model, options, seconds_per_voxel=rate)
+    session.keep_rate(expected.seconds_per_voxel, *key)
+    return asdict(expected)
+
+
+def mask_of(job: Job) -> np.ndarray | None:
+    """(K, J, I) bool of the job's mask, None without one. Raises `InputError` if it is empty or on another grid."""
+    given = job.volumes.get("mask")
+    if given is None:
+        return None
+    enhancing.check_same_grid(job.volumes["volume"], given, "mask")
+    inside = given.voxels != 0
+    if not inside.any():
+        raise InputError("the mask is empty; nothing would be enhanced")
+    return np.asarray(inside)
