@@ -12,6 +12,15 @@ from DiffusionCore.degradation.ct_low_dose import flux_for_noise, low_dose_ct, m
 from DiffusionCore.degradation.degraded import Degraded
 from DiffusionCore.degradation.grid import AxisGrid, aligned_grid, aligned_grids
 from DiffusionCore.degradation.kspace import downsample_kspace, partial_fourier, upsample_kspace, zero_filled
+from DiffusionCore.degradation.low_resolution import (
+    AxisLowering,
+    axis_lowering,
+    consistent,
+    expected_residual,
+    fine_size,
+    lifted,
+    lowered,
+)
 from DiffusionCore.degradation.moments import noncentral_chi_moments, rician_moments
 from DiffusionCore.degradation.noise import gaussian, noncentral_chi, rician, varying_sigma_map
 from DiffusionCore.degradation.slice_profile import slice_matrix, thick_slices
@@ -26,16 +35,23 @@ from DiffusionCore.degradation.spline import spline_downsample
 
 __all__ = [
     "AxisGrid",
+    "AxisLowering",
     "Degraded",
     "ReconstructionKernel",
     "aligned_grid",
     "aligned_grids",
+    "axis_lowering",
+    "consistent",
     "correlated",
     "downsample_kspace",
+    "expected_residual",
+    "fine_size",
     "flux_for_noise",
     "gaussian",
     "gaussian_blur",
+    "lifted",
     "low_dose_ct",
+    "lowered",
     "mixed",
     "noise_map",
     "noncentral_chi",

@@ -136,6 +136,28 @@ class SynthesisSpec(Part):
     guidance: Annotated[float, Field(ge=0, le=20)] = 1.0
 
 
+class ResolutionSpec(Part):
+    """How the coarse scans that a super-resolution model was trained on are made of fine ones.
+
+    kind         `kspace`, `profile` or `spline` (degradation.axis_lowering)
+    factor       range of coarse over fine spacing; `typical` is the commonest
+    thickness    range of a profile's full width at half maximum, in coarse voxels; `profiles` are its shapes
+    softening    strongest blur of the coarse scan that was trained on, full width at half maximum in coarse voxels
+    amplitude, correlation, content   what the residual's scale is computed from (degradation.expected_residual): standard
+                 deviation, normalised, and lengths in fine voxels
+    """
+
+    kind: Literal["kspace", "profile", "spline"]
+    factor: Range = Range(low=2.0, high=2.0)
+    typical: Annotated[float, Field(ge=1)] = 2.0
+    thickness: Range = Range(low=1.0, high=1.0)
+    profiles: tuple[Literal["gaussian", "rect", "sinc"], ...] = ("gaussian",)
+    softening: Annotated[float, Field(ge=0)] = 0.0
+    amplitude: Annotated[float, Field(gt=0)] = 0.1
+    correlation: Annotated[float, Field(gt=0)] = 4.0
+    content: Annotated[float, Field(ge=0)] = 0.0
+
+
 class DataSpec(Part):
     """One source of training data with its licence and attribution."""
 
@@ -160,6 +182,7 @@ class Card(Part):
     valid: ValidRanges
     classify: ClassifySpec | None = None
     synthesis: SynthesisSpec | None = None
+    resolution: ResolutionSpec | None = None
     data: list[DataSpec] = Field(default_factory=list)
     recipe: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)

@@ -64,10 +64,18 @@ def _weights(old: int, positions: np.ndarray, factor: float, order: int) -> np.n
     """(new, old): each new value as a weighted sum of the old ones along an axis; mirrored at the box's faces."""
     from scipy import ndimage
 
-    values = np.eye(old)
+    weights = spline_matrix(old, positions, order)
     if factor < 1:
-        values = ndimage.gaussian_filter1d(values, np.sqrt(factor**-2 - 1) / _FWHM, axis=0, mode="reflect")
-    columns = [ndimage.map_coordinates(column, positions[None], order=order, mode="reflect") for column in values.T]
+        blur = ndimage.gaussian_filter1d(np.eye(old), np.sqrt(factor**-2 - 1) / _FWHM, axis=0, mode="reflect")
+        weights = weights @ blur
+    return weights
+
+
+def spline_matrix(old: int, positions: np.ndarray, order: int) -> np.ndarray:
+    """(new, old): the spline of `order` through `old` samples, mirrored at the box's faces, read at `positions`."""
+    from scipy import ndimage
+
+    columns = [ndimage.map_coordinates(c, np.asarray(positions)[None], order=order, mode="reflect") for c in np.eye(old)]
     return np.stack(columns, axis=1)
 
 
