@@ -13,6 +13,7 @@ from .card import (
     ValidRanges,
     read_card,
 )
+from .classifiers import Classifier, load_classifier, save_classifier
 from .registry import (
     Model,
     add_model,
@@ -27,6 +28,7 @@ from .registry import (
 
 __all__ = [
     "Card",
+    "Classifier",
     "ClassifySpec",
     "DataSpec",
     "DiffusionSpec",
@@ -42,8 +44,10 @@ __all__ = [
     "find_model",
     "installed_folders",
     "list_models",
+    "load_classifier",
     "load_model",
     "read_card",
+    "save_classifier",
     "save_model",
     "verify_model",
 ]

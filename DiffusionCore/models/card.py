@@ -79,6 +79,8 @@ class ClassifySpec(Part):
     """What a classifier answers, and what it must be given.
 
     classes      the answers, in the order of the network's outputs; of two, the second is what is looked for
+    network      fields of `classification.S4Config`
+    takes        "cube": a field of `size` voxels of `spacing_mm`; "whole": the whole scan, resized to `size`
     size         (K, J, I) voxels of the network's input
     spacing_mm   between them
     temperature  that the validation cases asked for: probabilities are p^(1/T)
@@ -87,6 +89,8 @@ class ClassifySpec(Part):
     """
 
     classes: Annotated[list[str], Field(min_length=2)]
+    network: dict[str, Any] = Field(default_factory=dict)
+    takes: Literal["cube", "whole"] = "cube"
     size: tuple[int, int, int]
     spacing_mm: Annotated[float, Field(gt=0)]
     temperature: Annotated[float, Field(gt=0)] = 1.0

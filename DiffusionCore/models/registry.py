@@ -103,6 +103,8 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
 
     folder = find_model(name_or_path)
     card = read_card(folder / CARD)
+    if card.task == "classify":
+        raise ModelError(f"the model {card.name!r} classifies scans, and makes none; `classify` is its command")
     state = load_weights(folder / WEIGHTS, card.sha256, card.name)
     spec = card.network
     try:
@@ -195,13 +197,23 @@ def add_model(source: Path, overwrite: bool = False) -> Path:
 
 def verify_model(name_or_path: str | Path) -> Card:
     """Recompute a model's checksum and golden output. Raises `ModelError` where they differ from the card's."""
+    card, golden = computed(name_or_path)
+    if not card.sha256:
+        raise ModelError(f"the card of {card.name!r} has no checksum; save the model again")
+    if not same_numbers(card.golden, golden):
+        raise ModelError(f"{card.name!r} no longer computes what its card says; its network or torch has changed")
+    return card
+
+
+def computed(name_or_path: str | Path) -> tuple[Card, str]:
+    """A model's card, and the golden output that it gives now."""
+    if read_card(find_model(name_or_path) / CARD).task == "classify":
+        from .classifiers import golden_answer, load_classifier
+
+        classifier = load_classifier(name_or_path)
+        return classifier.card, golden_answer(classifier.network)
     model = load_model(name_or_path)
-    if not model.card.sha256:
-        raise ModelError(f"the card of {model.card.name!r} has no checksum; save the model again")
-    golden = golden_output(model.denoiser)
-    if not same_numbers(model.card.golden, golden):
-        raise ModelError(f"{model.card.name!r} no longer computes what its card says; its network or torch has changed")
-    return model.card
+    return model.card, golden_output(model.denoiser)
 
 
 def same_numbers(wanted: str, got: str) -> bool:
