@@ -144,6 +144,7 @@ class ResolutionSpec(Part):
     """How the coarse scans that a super-resolution model was trained on are made of fine ones.
 
     kind         `kspace`, `profile` or `spline` (degradation.axis_lowering)
+    axes         along which voxels may be coarse: all; the two of the `plane`; the one across the `slices`
     factor       range of coarse over fine spacing; `typical` is the commonest
     thickness    range of a profile's full width at half maximum, in coarse voxels; `profiles` are its shapes
     softening    strongest blur of the coarse scan that was trained on, full width at half maximum in coarse voxels
@@ -152,6 +153,7 @@ class ResolutionSpec(Part):
     """
 
     kind: Literal["kspace", "profile", "spline"]
+    axes: tuple[Literal["all", "plane", "slices"], ...] = ("all",)
     factor: Range = Range(low=2.0, high=2.0)
     typical: Annotated[float, Field(ge=1)] = 2.0
     thickness: Range = Range(low=1.0, high=1.0)

@@ -61,6 +61,7 @@ def _draw(config: ResolutionConfig, rng: np.random.Generator) -> dict:
 
 
 def _draw_axes(config: ResolutionConfig, dims: int, rng: np.random.Generator, typical: bool) -> tuple[int, ...]:
-    choices = (tuple(range(dims)), tuple(range(1, dims)), (0,))
-    weights = np.array([config.whole, config.in_plane, config.slices])
-    return choices[int(weights.argmax())] if typical else choices[rng.choice(3, p=weights / weights.sum())]
+    meant = {"all": tuple(range(dims)), "plane": tuple(range(1, dims)), "slices": (0,)}
+    weights = np.array(config.shares)
+    chosen = int(weights.argmax()) if typical else rng.choice(len(weights), p=weights / weights.sum())
+    return meant[config.axes[chosen]]

@@ -11,22 +11,21 @@ class ResolutionConfig(ResolutionSpec):
     """How the input of super-resolution is made: what the card says of it, and how it is drawn.
 
     other_factors  share of the examples whose factor is drawn log-uniformly from `factor`, not the typical one
-    whole, in_plane, slices   weights of examples with coarse voxels along all axes, along all but the first, along the first
+    shares         weights of examples with coarse voxels along each of `axes`; the plane is all axes but the first, across
+                   the slices is the first
     softened       share of the examples whose coarse scan is blurred by up to `softening`, as what a former stage gives
     margin         voxels around a patch that are degraded with it and cut off
     """
 
     other_factors: float = Field(0.2, ge=0, le=1)
-    whole: float = Field(1.0, ge=0)
-    in_plane: float = Field(0.0, ge=0)
-    slices: float = Field(0.0, ge=0)
+    shares: tuple[float, ...] = (1.0,)
     softened: float = Field(0.0, ge=0, le=1)
     margin: tuple[int, ...] = (8, 8, 8)
 
     @model_validator(mode="after")
-    def _some_axes(self) -> ResolutionConfig:
-        if self.whole + self.in_plane + self.slices <= 0:
-            raise ValueError("whole, in_plane and slices must not all be 0")
+    def _a_share_each(self) -> ResolutionConfig:
+        if len(self.shares) != len(self.axes) or min(self.shares) <= 0:
+            raise ValueError("resolution.shares holds a weight above 0 for each of resolution.axes")
         return self
 
     @property
