@@ -45,6 +45,8 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         "preview": Task("worker.jobs:run_preview", "worker.options:PreviewJob", takes=("mask",)),
         "inspect": Task("worker.jobs:run_inspect", "worker.options:EnhanceJob"),
         "estimate": Task("worker.jobs:run_estimate", "worker.options:EstimateJob"),
+        "report": Task("worker.keep:run_report", "worker.keep:ReportJob", ("before", "after"), ("uncertainty",)),
+        "export_dicom": Task("worker.keep:run_export", "worker.keep:ExportJob"),
     }
 )
 

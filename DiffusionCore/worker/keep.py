@@ -1,0 +1,82 @@
+"""Jobs that keep a result outside: the report as JSON, PNG and HTML, and a derived DICOM series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from ..errors import OutputError
+from ..progress import Progress
+from ..tasks.options import Options
+
+if TYPE_CHECKING:
+    from .jobs import Job
+    from .session import Session
+
+
+class ReportJob(Options):
+    """`report`: figures and provenance that an earlier job answered, written beside pictures of before and after."""
+
+    folder: Annotated[Path, Field(description="where to write; made if it is not there")]
+    stem: Annotated[str, Field(pattern=r"^[^/\\]+$", description="name of the files without their ending")] = "report"
+    title: Annotated[str, Field(description="heading of the page")] = "Enhanced scan"
+    content: Annotated[dict[str, Any], Field(description="what the JSON holds")] = Field(default_factory=dict)
+    overwrite: Annotated[bool, Field(description="replace files that exist")] = False
+
+
+class ExportJob(Options):
+    """`export_dicom`: a derived series in a new folder."""
+
+    folder: Annotated[Path, Field(description="a folder that is not there yet, or is empty")]
+    provenance: Annotated[dict[str, Any], Field(description="the result's, as its job answered it")]
+    source: Annotated[Path | None, Field(description="folder of the DICOM images that the scan came from")] = None
+    series: Annotated[str | None, Field(description="UID of their series, if the folder holds several")] = None
+    overwrite: Annotated[bool, Field(description="replace the folder")] = False
+
+
+def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any]:
+    """Write `stem`.json, .png and .html: all of them or none. Gives their names."""
+    from ..report import write_figure, write_json, write_page
+
+    options: ReportJob = job.options
+    before, after = job.volumes["before"], job.volumes["after"]
+    spread = job.volumes.get("uncertainty")
+    try:
+        options.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{options.folder}: cannot be made ({error.strerror}); nothing was written") from None
+    json, png, page = (options.folder / f"{options.stem}{ending}" for ending in (".json", ".png", ".html"))
+    new = [path for path in (json, png, page) if not path.exists()]
+    progress.stage("write the report")
+    try:
+        write_json(json, options.content, overwrite=options.overwrite)
+        progress.advance(0.1)
+        write_figure(png, before, after, spread, overwrite=options.overwrite)
+        progress.advance(0.5)
+        warnings = tuple(str(words) for words in options.content.get("warnings", ()))
+        write_page(page, options.title, before, after, spread, options.content, warnings, overwrite=options.overwrite)
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
+    progress.finish()
+    return {"files": [path.name for path in (json, png, page)]}
+
+
+def run_export(job: Job, _session: Session, progress: Progress) -> dict[str, Any]:
+    """Write the derived series; its identity is the source's where one is named."""
+    from ..tasks.derivation import enhance_record
+    from ..volume.dicom_read import read_dicom_source
+    from ..volume.dicom_write import write_dicom_series
+
+    options: ExportJob = job.options
+    volume = job.volumes["volume"]
+    progress.stage("write DICOM")
+    source = None if options.source is None else read_dicom_source(options.source, series=options.series)
+    progress.advance(0.2)
+    record = enhance_record(options.provenance)
+    folder = write_dicom_series(volume, options.folder, derivation=record, source=source, overwrite=options.overwrite)
+    progress.finish()
+    return {"files": sorted(path.name for path in folder.iterdir())}

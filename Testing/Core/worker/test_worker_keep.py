@@ -1,0 +1,44 @@
+"""A result is kept outside by the worker: a report of three files, a derived series; all or nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pydicom
+
+
+def ask(worker, asker: str, task: str, volumes: dict, **options):
+    worker.say({"type": "submit", "id": asker, "task": task, "options": options, "volumes": volumes})
+    return worker.answer("result", "error")
+
+
+def test_a_report_is_json_a_picture_and_a_page(worker, mr, tmp_path):
+    volumes = {"before": worker.put(mr), "after": worker.put(mr), "uncertainty": worker.put(mr)}
+    content = {"figures": {"noise after": 3.0}, "warnings": ["look at this"]}
+    folder = tmp_path / "new"
+    found = ask(worker, "r", "report", volumes, folder=str(folder), stem="head", title="Head", content=content)
+    assert found["values"] == {"files": ["head.json", "head.png", "head.html"]}
+    assert json.loads((folder / "head.json").read_text()) == content
+    assert (folder / "head.png").read_bytes()[:4] == b"\x89PNG"
+    assert "look at this" in (folder / "head.html").read_text()
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing(worker, mr, tmp_path):
+    (tmp_path / "head.html").write_text("mine")
+    volumes = {"before": worker.put(mr), "after": worker.put(mr)}
+    found = ask(worker, "full", "report", volumes, folder=str(tmp_path), stem="head", content={})
+    assert (found["type"], found["class"]) == ("error", "OutputError")
+    assert [path.name for path in tmp_path.iterdir()] == ["head.html"]
+    assert (tmp_path / "head.html").read_text() == "mine"
+
+
+def test_a_result_becomes_a_derived_series(worker, mr, tmp_path):
+    made = worker.result("enhance", mr, "e", model="tiny-mr")
+    volumes = {"volume": {**made["volume"]["volume"]}}
+    found = ask(worker, "x", "export_dicom", volumes, folder=str(tmp_path / "out"), provenance=made["provenance"])
+    assert found["type"] == "result", found
+    files = sorted((tmp_path / "out").iterdir())
+    assert len(files) == mr.shape[0]
+    image = pydicom.dcmread(files[0])
+    assert (image.Modality, image.ImageType[0]) == ("MR", "DERIVED")
+    assert "tiny-mr" in image.DerivationDescription
