@@ -138,12 +138,23 @@ def start(tiny_models: Path, tmp_path: Path) -> Iterator[Callable[..., WorkerPro
 
 
 @pytest.fixture(scope="module")
-def worker(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    """One worker for many tests: what one of them does must not matter to the next."""
-    place = tmp_path_factory.mktemp("voxels")
-    process = WorkerProcess(place, environment={"DIFFUSIONCORE_MODELS": str(tiny_models)})
-    yield process
-    process.say({"type": "shutdown"})
-    process.ended()
-    process.close()
-    assert list(place.iterdir()) == []
+def make_worker(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., WorkerProcess]]:
+    """make_worker(code="") -> one for many tests: what one of them does must not matter to the next."""
+    begun: list[tuple[WorkerProcess, Path]] = []
+
+    def begin(code: str = "") -> WorkerProcess:
+        place = tmp_path_factory.mktemp("voxels")
+        begun.append((WorkerProcess(place, code=code, environment={"DIFFUSIONCORE_MODELS": str(tiny_models)}), place))
+        return begun[-1][0]
+
+    yield begin
+    for process, place in begun:
+        process.say({"type": "shutdown"})
+        process.ended()
+        process.close()
+        assert list(place.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def worker(make_worker: Callable[..., WorkerProcess]) -> WorkerProcess:
+    return make_worker()
