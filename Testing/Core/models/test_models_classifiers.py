@@ -36,7 +36,7 @@ def card(**changes: object) -> Card:
 def network() -> LabelDiffusion:
     torch.manual_seed(0)
     config = preset(
-        "small", grid=(16, 16, 16), encoder=(8, 8), features=16, local=(8, 8), unet=(8, 16), steps=20, regions=2
+        "small", grid=(16, 16, 16), encoder=(8, 8), features=16, local=(8, 8), unet=(8, 16), steps=20, region=(4, 4, 4)
     )
     return LabelDiffusion(config).eval()
 
