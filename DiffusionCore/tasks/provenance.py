@@ -15,7 +15,7 @@ from .options import Options
 
 if TYPE_CHECKING:
     from ..inference import Record, SamplingSettings
-    from ..models import Model
+    from ..models import Card, Model
 
 
 def voxels_hash(volume: Volume) -> str:
@@ -23,6 +23,35 @@ def voxels_hash(volume: Volume) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(volume.voxels))
     digest.update(np.ascontiguousarray(volume.ijk_to_ras))
     return digest.hexdigest()
+
+
+def software_facts() -> dict[str, str]:
+    """What computed."""
+    import torch
+
+    return {
+        "DiffusionCore": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def input_facts(volume: Volume) -> dict[str, Any]:
+    """What it was computed from: nothing about the patient."""
+    return {
+        "sha256": voxels_hash(volume),
+        "shape_kji": list(volume.shape),
+        "spacing_kji_mm": [round(s, 6) for s in volume.spacing],
+        "modality": volume.modality,
+        "modality_reason": volume.meta.get("modality_reason", ""),
+    }
+
+
+def model_facts(card: Card) -> dict[str, str]:
+    """By which model."""
+    return {"name": card.name, "version": card.version, "sha256": card.sha256}
 
 
 def provenance(
@@ -39,22 +68,10 @@ def provenance(
     import torch
 
     return {
-        "software": {
-            "DiffusionCore": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}",
-        },
-        "input": {
-            "sha256": voxels_hash(volume),
-            "shape_kji": list(volume.shape),
-            "spacing_kji_mm": [round(s, 6) for s in volume.spacing],
-            "modality": volume.modality,
-            "modality_reason": volume.meta.get("modality_reason", ""),
-        },
+        "software": software_facts(),
+        "input": input_facts(volume),
         "output": {"sha256": voxels_hash(result), "dtype": str(result.voxels.dtype)},
-        "model": {"name": model.card.name, "version": model.card.version, "sha256": model.card.sha256},
+        "model": model_facts(model.card),
         "options": asked.model_dump(),
         "sampling": {
             "steps": settings.steps,

@@ -1,0 +1,112 @@
+"""Running a classifier: the encoders once, then samples of the label; on the device asked for, else on the CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import DeviceError, ModelError, UsageError
+from ..progress import Progress
+from .classify_options import ClassifyOptions
+
+if TYPE_CHECKING:
+    from ..models import Classifier
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What a classifier said of N images, as arrays.
+
+    samples    (S, N, classes) probabilities as drawn; guidance (N, classes) the guidance network's own answer
+    saliency   (N, *cells) 0 to 1, spanning each image evenly
+    regions    (N, R, 3) first voxels (k, j, i); extent (3,) voxels of each; attention (N, R)
+    device     that it ran on; fallbacks: what had to be given up for that, in sentences
+    """
+
+    samples: np.ndarray
+    guidance: np.ndarray
+    saliency: np.ndarray
+    regions: np.ndarray
+    extent: tuple[int, ...]
+    attention: np.ndarray
+    device: str
+    fallbacks: tuple[str, ...] = ()
+
+
+def answer(model: Classifier, images: np.ndarray, asked: ClassifyOptions, progress: Progress) -> Evidence:
+    """Classify images (N, K, J, I) as the network sees them. The same seed gives the same answer whatever N is.
+
+    Raises `DeviceError` out of memory (a GPU's only with `no_fallback`), `UsageError` for steps that the model hasn't
+    got, `ModelError` where the network's answer is no number, `Cancelled`.
+    """
+    import torch
+
+    from ..inference import choose_device, threads
+
+    config = model.network.config
+    spec = model.card.classify
+    steps, samples = min(asked.steps or spec.steps, config.steps), asked.samples or spec.samples
+    if asked.steps and asked.steps > config.steps:
+        raise UsageError(f"--steps must be 1 to {config.steps} for {model.card.name!r}, got {asked.steps}")
+    device = choose_device(asked.device)
+    with threads(asked.threads):
+        try:
+            return _run(model, images, samples, steps, asked.seed, device, progress)
+        except torch.OutOfMemoryError:
+            if asked.no_fallback or device.type == "cpu":
+                raise DeviceError(f"{device} ran out of memory; try --device cpu") from None
+        finally:
+            model.network.to("cpu")
+        progress.say(f"{device} ran out of memory; going on on the CPU")
+        found = _run(model, images, samples, steps, asked.seed, torch.device("cpu"), progress)
+    return Evidence(**{**vars(found), "fallbacks": (f"{device} ran out of memory; the CPU was used",)})
+
+
+def _run(
+    model: Classifier,
+    images: np.ndarray,
+    samples: int,
+    steps: int,
+    seed: int,
+    device: object,
+    progress: Progress,
+) -> Evidence:
+    import torch
+
+    from ..inference.watch import shares_of_work, watched
+
+    network = model.network.to(device)
+    x = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None].to(device)
+    with torch.inference_mode():
+        progress.stage("look")
+        with watched(shares_of_work(network.guide), progress.advance):
+            guidance = network.encode(x)
+        progress.stage("draw labels")
+        passes = samples * steps
+        done = 0
+
+        def before(fraction: float) -> None:
+            nonlocal done
+            done += fraction == 0
+            progress.advance(min(max(done - 1, 0) / passes, 1.0))
+
+        with watched(shares_of_work(network.denoiser), before):
+            drawn = network.sample(guidance, samples=samples, steps=steps, seed=seed)
+    found = Evidence(
+        samples=as_array(drawn),
+        guidance=as_array(guidance.probabilities),
+        saliency=as_array(guidance.where),
+        regions=guidance.regions.cpu().numpy(),
+        extent=tuple(network.config.region),
+        attention=as_array(guidance.attention),
+        device=str(device),
+    )
+    if not (np.isfinite(found.samples).all() and np.isfinite(found.saliency).all()):
+        raise ModelError(f"the model {model.card.name!r} answered with numbers that are not finite; it is damaged")
+    return found
+
+
+def as_array(tensor: object) -> np.ndarray:
+    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float64)
