@@ -55,6 +55,11 @@ def say_one(reports: list[dict[str, Any]], given: argparse.Namespace) -> None:
             print(f"{'' if number == 0 else chr(10)}volume {number}")
         print(f"{made['input']['modality']} ({made['input']['modality_reason']}), model {made['model']['name']}")
         print_table(("figure", "before", "after"), report_rows(report["figures"]))
+        if "trust" in report:
+            alarms = report["trust"]["alarms"]
+            print("trust: " + ("look before you use it" if alarms else "nothing speaks against it"))
+            for sentence in report["trust"]["words"]:
+                print(f"  {'!' if sentence in alarms else '-'} {sentence}")
     if not given.quiet:
         for warning in dict.fromkeys(warning for report in reports for warning in report["warnings"]):
             print(f"warning: {warning}", file=sys.stderr)

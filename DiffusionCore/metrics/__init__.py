@@ -27,6 +27,7 @@ from .rician import amplitude, koay_factor, koay_sigma
 from .sharpness import EdgeProfile, Edges, edge_profile, find_edges, mtf50, rise_distance
 from .spectra import noise_power_spectrum, radial_average, radial_power_spectrum
 from .structural_similarity import ssim
+from .trust import Trust, trust
 
 __all__ = [
     "CT_WINDOWS",
@@ -39,6 +40,7 @@ __all__ = [
     "Interval",
     "NoiseEstimate",
     "Regions",
+    "Trust",
     "amplitude",
     "blocks_of",
     "body_mask",
@@ -70,6 +72,7 @@ __all__ = [
     "snr_db",
     "ssim",
     "tissue_mask",
+    "trust",
     "windowed",
     "within_subjects",
 ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".pdf", ".svg", ".jpg")
 DIFFERENCE, SPREAD = "RdBu_r", "cividis"  # told apart with any colour vision
+STRUCTURE_LIMIT = 8.0  # standard scores: twice what is flagged
 # Inches: a picture, what is between pictures, a line of title, a colour bar with its label, the last line.
 WIDTH, GAP, TITLE, BAR, FOOTER = 3.4, 0.1, 0.35, 0.65, 0.3
 
@@ -30,6 +31,7 @@ def write_figure(
     before: Volume,
     after: Volume,
     uncertainty: Volume | None = None,
+    structure: Volume | None = None,
     *,
     title: str = "",
     unit: str | None = None,
@@ -44,7 +46,7 @@ def write_figure(
     ending = path.suffix.lower()
     if ending in MOVIES:
         return write_movie(path, [before, after], names=["before", "after"], overwrite=overwrite)
-    figure = draw(before, after, uncertainty, title=title, unit=unit)
+    figure = draw(before, after, uncertainty, structure, title=title, unit=unit)
     with atomic_file(path, overwrite=overwrite) as temporary:
         figure.savefig(temporary, format=ending[1:].replace("jpg", "jpeg"), dpi=110, facecolor="white")
     return path
@@ -60,18 +62,26 @@ def check_figure(path: Path) -> None:
 
 
 def draw(
-    before: Volume, after: Volume, uncertainty: Volume | None = None, *, title: str = "", unit: str | None = None
+    before: Volume,
+    after: Volume,
+    uncertainty: Volume | None = None,
+    structure: Volume | None = None,
+    *,
+    title: str = "",
+    unit: str | None = None,
 ) -> Figure:
-    """The matplotlib Figure: a column for each of before, after, difference and uncertainty, a row for each plane.
+    """The matplotlib Figure: a column for each of before, after, difference, uncertainty and residual structure, a row
+    for each plane.
 
-    Before and after are shown at one window; difference and uncertainty have colour bars in the scan's unit.
+    Before and after are shown at one window; difference and uncertainty have colour bars in the scan's unit, residual
+    structure (`metrics.trust`) in standard deviations of the noise.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     unit = unit or ("HU" if before.modality == "CT" else "grey levels")
     window = display_window(before)
-    columns = columns_of(before, after, uncertainty, window, unit)
+    columns = columns_of(before, after, uncertainty, window, unit, structure)
     rows = columns[0].views
     heights = [WIDTH * view.image.shape[0] * view.pixel[0] / (view.image.shape[1] * view.pixel[1]) for view in rows]
     head = TITLE + (TITLE if title else 0)
@@ -124,7 +134,12 @@ class Column:
 
 
 def columns_of(
-    before: Volume, after: Volume, uncertainty: Volume | None, window: tuple[float, float], unit: str
+    before: Volume,
+    after: Volume,
+    uncertainty: Volume | None,
+    window: tuple[float, float],
+    unit: str,
+    structure: Volume | None = None,
 ) -> list[Column]:
     """The columns of the figure. The difference is taken, and its scale chosen, on the slices that are shown."""
     first, second = plane_views(before), plane_views(after)
@@ -142,6 +157,10 @@ def columns_of(
         spreads = plane_views(uncertainty)
         limits = (0.0, scale_of(spreads))
         columns.append(Column("uncertainty", spreads, SPREAD, limits, f"standard deviation ({unit})"))
+    if structure is not None:
+        label = "scan − result, in the noise's deviations"
+        limits = (-STRUCTURE_LIMIT, STRUCTURE_LIMIT)
+        columns.append(Column("more than noise", plane_views(structure), DIFFERENCE, limits, label))
     return columns
 
 

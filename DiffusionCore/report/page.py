@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +43,25 @@ def write_page(
     content: dict[str, Any],
     warnings: tuple[str, ...] = (),
     *,
+    structure: Volume | None = None,
+    findings: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Path:
-    """One self-contained HTML page: the figure, the warnings, and `content` (nested dictionaries) as tables."""
+    """One self-contained HTML page: the figure, the warnings, and `content` (nested dictionaries) as tables.
+
+    structure  the map of `metrics.trust`, for the figure; `findings` are its sentences
+    """
     picture = io.BytesIO()
-    draw(before, after, uncertainty).savefig(picture, format="png", dpi=100, facecolor="white")
+    draw(before, after, uncertainty, structure).savefig(picture, format="png", dpi=100, facecolor="white")
     image = base64.b64encode(picture.getvalue()).decode("ascii")
     parts = [
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>",
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1>",
         *(f"<p class='warn'>{html.escape(warning)}</p>" for warning in warnings),
         f"<img alt='before, after and difference in three planes' src='data:image/png;base64,{image}'>",
+        *(["<h2>what speaks for and against it</h2><ul>"] if findings else []),
+        *(f"<li>{html.escape(sentence)}</li>" for sentence in findings),
+        *(["</ul>"] if findings else []),
         *(section(name, part) for name, part in content.items()),
         "<footer>Research only. Not for clinical use.</footer></html>",
     ]

@@ -25,6 +25,8 @@ def leaves(part: Any, path: str = "") -> list[tuple[str, Any]]:
     """(label, value) of every value below `part`."""
     if isinstance(part, dict):
         return [leaf for key, item in part.items() for leaf in leaves(item, f"{path} {key}".strip().replace("_", " "))]
+    if isinstance(part, (list, tuple)) and any(isinstance(item, dict) for item in part):
+        return [leaf for number, item in enumerate(part, start=1) for leaf in leaves(item, f"{path} {number}".strip())]
     return [(path or "value", part)]
 
 

@@ -26,13 +26,15 @@ LEAST_SIGMA = 5e-4
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What is decided once for a whole scan and holds for every part of it; `warnings` are sentences for a person."""
+    """What is decided once for a whole scan and holds for every part of it; `warnings` are sentences for a person, those
+    in `unlike` about what of the scan the model was not trained on."""
 
     volume: Volume
     model: Model
     noise: NoiseEstimate
     normalisation: Normalisation
     warnings: tuple[str, ...]
+    unlike: tuple[str, ...] = ()
 
     @property
     def sigma(self) -> float:
@@ -95,7 +97,7 @@ def denoise(
     check_answer(clean, ready.model)
     return Denoised(
         blended(before, clean, asked.strength, keep),
-        uncertainty_of(samples, scale, asked.strength, keep),
+        uncertainty_of(samples, scale * (ready.model.card.uncertainty_factor or 1.0), asked.strength, keep),
         samples.record,
         (*warnings, *samples.record.fallbacks),
     )
@@ -130,7 +132,7 @@ def blended(volume: Volume, clean: np.ndarray, strength: float, keep: np.ndarray
 
 
 def uncertainty_of(samples: Samples, scale: float, strength: float, keep: np.ndarray | None) -> np.ndarray | None:
-    """The samples' standard deviation in the scan's units; zero where nothing was changed."""
+    """The samples' standard deviation times `scale`, in the scan's units; zero where nothing was changed."""
     if samples.spread is None:
         return None
     spread = as_array(samples.spread) * np.float32(scale * strength)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, ModelError, Refused
-from ..metrics import NoiseEstimate, estimate_sigma, evaluate, evaluate_without_reference
+from ..metrics import NoiseEstimate, Trust, estimate_sigma, evaluate, evaluate_without_reference, trust
 from ..progress import Progress, silent
 from ..volume import Volume
 from ..volume.geometry import crop
@@ -32,11 +32,13 @@ class EnhanceResult:
     """An enhanced scan and what is known about it.
 
     volume       in the input's grid, units and voxel type
-    uncertainty  standard deviation over the samples in the scan's units, or None for a single one
+    uncertainty  standard deviation over the samples in the scan's units, times the factor on the model's card where it
+                 has one, so that 1.645 of it cover nine tenths of the voxels; None for a single sample
     noise        what was measured or given of the input's noise
     metrics      figures before and after; against a reference where one was given
     warnings     sentences a person should read
     provenance   how the result was made, ready for JSON
+    trust        what speaks for and against it: residual structure, bias, uncertainty, range; None unless asked for
     """
 
     volume: Volume
@@ -45,6 +47,7 @@ class EnhanceResult:
     metrics: dict[str, Any]
     warnings: tuple[str, ...]
     provenance: dict[str, Any]
+    trust: Trust | None = None
 
 
 def enhance(
@@ -85,6 +88,10 @@ def enhance(
     progress.stage("figures")
     measured = ready.noise if region is None and not asked.sigma else None
     metrics = figures(before, after, reference, mask, measured)
+    judgement = None
+    if asked.trust:
+        progress.stage("trust")
+        judgement = judged(ready, before, after, region, uncertainty=found.spread, strength=asked.strength, mask=mask)
     progress.finish()
     return EnhanceResult(
         volume=after,
@@ -95,7 +102,18 @@ def enhance(
         provenance=provenance(
             ready.volume, after, ready.model, asked, settings, ready.noise, found.record, progress.seconds
         ),
+        trust=judgement,
     )
+
+
+def judged(ready: Prepared, before: Volume, after: Volume, region: Sequence[slice] | None, **facts: Any) -> Trust:
+    """`trust` in the part that was enhanced, with the noise where it varies."""
+    sigma = None
+    if ready.noise.map is not None:
+        whole = ready.noise.sigma_map(ready.volume.shape)
+        sigma = whole if region is None else whole[tuple(region)]
+    calibrated = ready.model.card.uncertainty_factor is not None
+    return trust(before, after, ready.noise, sigma=sigma, calibrated=calibrated, out_of_range=ready.unlike, **facts)
 
 
 def prepare(
@@ -126,11 +144,8 @@ def prepare(
     noise = given_noise(asked.sigma, volume.modality) if asked.sigma else noise or measured_noise(volume)
     normalisation = normalisation_for(volume, model.card.normalisation)
     sigma = noise.sigma / normalisation.scale
-    warnings = (
-        *volume.meta.get("warnings", ()),
-        *check_suitable(volume, noise, sigma, model.card, force=asked.force),
-    )
-    return Prepared(volume, model, noise, normalisation, warnings)
+    unlike = check_suitable(volume, noise, sigma, model.card, force=asked.force)
+    return Prepared(volume, model, noise, normalisation, (*volume.meta.get("warnings", ()), *unlike), unlike)
 
 
 def parts(

@@ -82,13 +82,14 @@ class EnhanceOptions(MachineOptions):
     guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
     seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
     force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
+    trust: Annotated[bool, Field(description="say in words what speaks for and against the result")] = False
 
 
 class FileOptions(Options):
     """Which part of the input is meant, and what is written beside the result.
 
-    In folder mode the names of `uncertainty`, `report`, `figure` and `html` are endings: `--report report.json` writes
-    `head_report.json` beside `head.nii.gz`.
+    In folder mode the names of `uncertainty`, `trust_map`, `report`, `figure` and `html` are endings:
+    `--report report.json` writes `head_report.json` beside `head.nii.gz`.
     """
 
     series: Annotated[str | None, Field(description="DICOM series: number or UID", json_schema_extra=INPUT)] = None
@@ -107,6 +108,10 @@ class FileOptions(Options):
         Path | None, Field(description="the scan without noise, to compare with", json_schema_extra=INPUT)
     ] = None
     uncertainty: Annotated[Path | None, Field(description="write its map here", json_schema_extra=OUTPUT)] = None
+    trust_map: Annotated[
+        Path | None,
+        Field(description="write here where more than noise was taken out or put in", json_schema_extra=OUTPUT),
+    ] = None
     report: Annotated[
         Path | None, Field(description="write figures and provenance (.json)", json_schema_extra=OUTPUT)
     ] = None
@@ -116,9 +121,14 @@ class FileOptions(Options):
     html: Annotated[Path | None, Field(description="write a one-page report (.html)", json_schema_extra=OUTPUT)] = None
     overwrite: Annotated[bool, Field(description="replace files that exist", json_schema_extra=OUTPUT)] = False
 
+    @property
+    def judges(self) -> bool:
+        """Whether anything asked for says what speaks for and against the result."""
+        return any((self.trust_map, self.report, self.html))
+
     def extras(self) -> dict[str, Path]:
         """What is to be written beside the result."""
-        named = {name: getattr(self, name) for name in ("uncertainty", "report", "figure", "html")}
+        named = {name: getattr(self, name) for name in ("uncertainty", "trust_map", "report", "figure", "html")}
         return {name: path for name, path in named.items() if path is not None}
 
     def for_target(self, target: Path) -> FileOptions:

@@ -57,7 +57,10 @@ def enhance_file(
 def enhance_volume(
     volume: Volume, options: EnhanceOptions, files: FileOptions, progress: Progress, loaded: Model | None
 ) -> EnhanceResult:
-    """`enhance` with the mask, the reference and the part of the scan that the options name."""
+    """`enhance` with the mask, the reference and the part of the scan that the options name.
+
+    A report says what speaks for and against the result, whether `options` ask for it or not.
+    """
     return enhance(
         volume,
         reference=read_volume(files.reference, modality=volume.modality) if files.reference else None,
@@ -65,7 +68,7 @@ def enhance_volume(
         region=parse_roi(files.roi, volume) if files.roi else None,
         progress=progress,
         loaded=loaded,
-        **options.model_dump(),
+        **{**options.model_dump(), "trust": options.trust or files.judges},
     )
 
 
@@ -79,10 +82,12 @@ def check_places(source: Path, target: Path, options: EnhanceOptions, files: Fil
     if files.uncertainty and sampling_settings(options).samples == 1:
         raise UsageError("there is no uncertainty without samples; add --preset careful or --samples 8 --steps 4")
     if files.all_frames and (files.frame is not None or set(extras) - {"report"} or files.reference):
-        raise UsageError("--all-frames goes with none of --frame, --reference, --uncertainty, --figure and --html")
+        raise UsageError(
+            "--all-frames goes with none of --frame, --reference, --uncertainty, --trust-map, --figure and --html"
+        )
     check_output(target, overwrite=files.overwrite, inputs=inputs)
     for name, place in extras.items():
-        if name == "uncertainty":
+        if name in ("uncertainty", "trust_map"):
             check_output(place, overwrite=files.overwrite, inputs=inputs)
         else:
             check_place(place.absolute(), files.overwrite)
@@ -123,8 +128,11 @@ def write_result(
     write_volume(with_derivation(result), target, overwrite=files.overwrite, force=options.force)
     if files.uncertainty and result.uncertainty is not None:
         write_volume(result.uncertainty, files.uncertainty, overwrite=files.overwrite, force=options.force)
+    if files.trust_map and result.trust is not None:
+        write_volume(result.trust.structure, files.trust_map, overwrite=files.overwrite, force=options.force)
     if files.figure:
-        write_figure(files.figure, before, result.volume, result.uncertainty, overwrite=files.overwrite)
+        structure = result.trust.structure if result.trust else None
+        write_figure(files.figure, before, result.volume, result.uncertainty, structure, overwrite=files.overwrite)
     if files.html:
         write_page(
             files.html,
@@ -133,28 +141,19 @@ def write_result(
             result.volume,
             result.uncertainty,
             report_of(result),
-            result.warnings,
+            tuple(dict.fromkeys((*(result.trust.alarms if result.trust else ()), *result.warnings))),
+            structure=result.trust.structure if result.trust else None,
+            findings=result.trust.words if result.trust else (),
             overwrite=files.overwrite,
         )
 
 
 def with_derivation(result: EnhanceResult) -> Volume:
     """The result with what a derived DICOM series says about how it was made."""
-    from ..volume.dicom_derivation import DerivationRecord
+    from .derivation import enhance_record
 
-    made, volume = result.provenance, result.volume
-    asked = {name: made["options"][name] for name in ("strength", "seed")}
-    record = DerivationRecord(
-        task="enhance",
-        description="noise reduced by diffusion",
-        model=f"{made['model']['name']} {made['model']['version']}",
-        version=made["software"]["DiffusionCore"],
-        weights_sha256=made["model"]["sha256"],
-        parameters={"sigma": round(made["sigma"]["value"], 4), **made["sampling"], **asked},
-        source_sha256=made["input"]["sha256"],
-        suffix="enhanced",
-    )
-    return replace(volume, meta={**volume.meta, "derivation": record})
+    volume = result.volume
+    return replace(volume, meta={**volume.meta, "derivation": enhance_record(result.provenance)})
 
 
 def frame_count(source: Path, series: str | None) -> int:
@@ -231,6 +230,7 @@ def parse_roi(text: str, volume: Volume) -> tuple[slice, slice, slice]:
 def report_of(result: EnhanceResult) -> dict[str, Any]:
     """What the JSON report holds."""
     return {
+        **({"trust": result.trust.as_dict()} if result.trust else {}),
         "figures": result.metrics,
         "warnings": list(result.warnings),
         "notice": "Research only. Not for clinical use.",
