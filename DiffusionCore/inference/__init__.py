@@ -1,12 +1,13 @@
 """Running a denoiser over a scan on any device: memory plan, exact tiles or blended patches, samples, cancel.
 
-Offers `sample_volume` with its `SamplingSettings`, `PRESETS` and `Samples`; `plan` and `Plan`; `apply_exact`,
-`apply_blended` and what they take; `block_noise`; and the devices: `choose_device`, `choose_dtype`, `threads`,
+Offers `sample_volume` with its `SamplingSettings`, `PRESETS` and `Samples`; `generate` images; `plan` and `Plan`;
+`apply_exact`, `apply_blended` and what they take; `block_noise`; and the devices: `choose_device`, `choose_dtype`, `threads`,
 `free_memory`, `parse_memory`.
 """
 
 from .apply import Condition, apply_blended, apply_exact, place_denoiser
 from .device import choose_device, choose_dtype, devices_here, threads
+from .generate import GenerationSettings, Wanted, generate
 from .memory import free_memory, parse_memory
 from .noise import block_noise
 from .plan import Plan, plan
@@ -17,12 +18,14 @@ from .settings import PRESETS, Record, Samples, SamplingSettings
 __all__ = [
     "PRESETS",
     "Condition",
+    "GenerationSettings",
     "Place",
     "Plan",
     "Record",
     "Runner",
     "Samples",
     "SamplingSettings",
+    "Wanted",
     "apply_blended",
     "apply_exact",
     "block_noise",
@@ -31,6 +34,7 @@ __all__ = [
     "choose_places",
     "devices_here",
     "free_memory",
+    "generate",
     "parse_memory",
     "place_denoiser",
     "plan",

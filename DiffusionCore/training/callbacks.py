@@ -12,7 +12,6 @@ from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from .lightning_module import DenoiserTraining
-from .validation import generate
 
 
 class StepBar(TQDMProgressBar):
@@ -45,10 +44,10 @@ class ValidateByTheClock(Callback):
 
 
 class SampleImages(Callback):
-    """Shows middle slices of the first validation crops to TensorBoard: input, restored, target; or generated images."""
+    """Shows middle slices of the first validation crops to TensorBoard: input, restored, target."""
 
-    def __init__(self, crops: int = 6, generated: int = 16) -> None:
-        self.crops, self.generated = crops, generated
+    def __init__(self, crops: int = 6) -> None:
+        self.crops = crops
 
     def on_validation_batch_end(
         self, trainer: pl.Trainer, module: DenoiserTraining, outputs: Any, batch: Any, batch_idx: int, *_: Any
@@ -58,12 +57,6 @@ class SampleImages(Callback):
         window = module.config.validation.window
         row = torch.cat([_middle(image, window) for image in (batch["y"], outputs, batch["x"])], dim=-1)
         _show(trainer, f"validation/{batch_idx}", row)
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, module: DenoiserTraining) -> None:
-        if module.monitored[0] != "val_loss" or trainer.sanity_checking or not trainer.is_global_zero:
-            return
-        images = generate(module.denoiser, module.process, (self.generated, 1, *module.config.data.patch))
-        _show(trainer, "generated", torch.cat([_middle(image[None], None) for image in images], dim=-1))
 
 
 def _middle(image: torch.Tensor, window: tuple[float, float] | None) -> torch.Tensor:

@@ -9,23 +9,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ..models.card import DataSpec, Range
-
-
-class Section(BaseModel):
-    """A part of the file; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from .augmentation_config import AugmentationConfig
+from .resolution import ResolutionConfig
+from .section import Section
+from .synthesis_config import SynthesisConfig
 
 
 class DataConfig(Section):
     """What is learnt from.
 
-    target         reader: `volumes` (3D), `slices` (2D, cut from volumes along their first axis), `hdf5_patches`, `digits`
+    target         reader: `volumes` (3D), `slices` (2D, cut from volumes along their first axis), `hdf5_patches`, `digits`,
+                   `mrnet` (knee exams as .npy of one `plane`, for synthesis)
     root           folder that the split's paths start from; by default the environment variable DIFFUSIONCORE_DATA
-    split          JSON file of the scans of each split, relative to the configuration file (not for `digits`)
+    split          JSON file of the scans of each split, relative to the configuration file (not for `digits`, `mrnet`)
     normalisation  "p99.5" (MR), "hu" (CT: HU / 1000) or "none"
     patch          size of a training example in voxels, (K, J, I) or (J, I)
     foreground     share of the patches that are centred on tissue; the others lie anywhere
@@ -35,7 +34,8 @@ class DataConfig(Section):
     workers        processes that draw examples; 0: the training process does it itself
     """
 
-    target: Literal["volumes", "slices", "hdf5_patches", "digits"] = "volumes"
+    target: Literal["volumes", "slices", "hdf5_patches", "digits", "mrnet"] = "volumes"
+    plane: Literal["axial", "coronal", "sagittal"] = "sagittal"
     root: Path | None = None
     split: Path | None = None
     normalisation: Literal["p99.5", "hu", "none"] = "p99.5"
@@ -50,41 +50,9 @@ class DataConfig(Section):
     def _check(self) -> DataConfig:
         if len(self.patch) not in (2, 3) or min(self.patch) < 1:
             raise ValueError("patch is 2 or 3 positive sizes")
-        if self.target != "digits" and self.split is None:
+        if self.target not in ("digits", "mrnet") and self.split is None:
             raise ValueError("split names the JSON file that says which scans train and which validate")
         return self
-
-
-class AugmentationConfig(Section):
-    """What is done to a target before it is spoilt; every number is the share of the examples that it is done to.
-
-    flip         mirrored along each axis
-    rotate90     turned by quarter turns in the planes whose sides and spacings are equal
-    affine       turned by up to `degrees` and scaled by up to `zoom` (MONAI RandAffine)
-    elastic      bent by up to `elastic_range` of half the patch (MONAI RandSmoothDeform)
-    gamma        contrast bent by an exponent between 1 / `gamma_range` and `gamma_range` (MR)
-    invert       contrast inverted within the tissue (MR)
-    bias_field   multiplied by a smooth field (MONAI RandBiasField, MR)
-    resolution   blurred and resampled to a spacing log-uniform in `spacing` mm
-    shift        CT: a constant of up to `shift_range` (normalised) added
-    """
-
-    flip: float = Field(0.5, ge=0, le=1)
-    rotate90: float = Field(0.5, ge=0, le=1)
-    affine: float = Field(0.1, ge=0, le=1)
-    degrees: float = Field(15.0, ge=0, le=180)
-    zoom: float = Field(0.1, ge=0, lt=0.5)
-    elastic: float = Field(0.05, ge=0, le=1)
-    elastic_range: float = Field(0.1, ge=0, le=0.5)
-    gamma: float = Field(0.2, ge=0, le=1)
-    gamma_range: float = Field(2.0, ge=1)
-    invert: float = Field(0.1, ge=0, le=1)
-    bias_field: float = Field(0.1, ge=0, le=1)
-    bias_strength: float = Field(0.3, ge=0)
-    resolution: float = Field(0.25, ge=0, le=1)
-    spacing: tuple[float, float] = (0.6, 2.0)
-    shift: float = Field(0.0, ge=0, le=1)
-    shift_range: float = Field(0.05, ge=0)
 
 
 class DegradationConfig(Section):
@@ -146,19 +114,20 @@ class DiffusionConfig(Section):
     """What is diffused, and how.
 
     schedule     a name of `diffusion.make_process`; `options` are its keywords
-    state        `residual` (fast family: (x - y) / sigma) or `image` (reference family: 2 x - 1)
+    state        `residual` (fast family: (x - y) / sigma), `image` (reference family: 2 x - 1) or `upscale` (a stage of a
+                 synthesis cascade: (x - y) / `network.detail`)
     prediction   what the network's output means: `v`, `epsilon`, `x0`
     loss         `l2` (needed for a one-step conditional mean), `l1`, `huber`
     share_at_T   share of the examples at t = T, where the network sees zeros: the one-step result
     warp         the others: t = T u^warp with u uniform; 1: uniform, below 1: more of the noisy end
     drop         share of the examples whose condition y is replaced by 0.5 (nothing, to the network), so that
-                 classifier-free guidance has an unconditional answer (image state)
+                 classifier-free guidance has an unconditional answer (image state); in synthesis the labels are left out
     """
 
     schedule: str = "cosine_zero_snr"
     options: dict[str, Any] = Field(default_factory=dict)
     steps: int = Field(1000, gt=0)
-    state: Literal["residual", "image"] = "residual"
+    state: Literal["residual", "image", "upscale"] = "residual"
     prediction: Literal["v", "epsilon", "x0"] = "v"
     loss: Literal["l1", "l2", "huber"] = "l2"
     share_at_T: float = Field(0.5, ge=0, le=1)
@@ -261,7 +230,8 @@ class CardConfig(Section):
 
 
 class TrainingConfig(Section):
-    """A whole run. `runs` is the folder that holds the run's own folder `name`; `init` a model folder to start from."""
+    """A whole run. `runs` is the folder that holds the run's own folder `name`; `init` a model folder to start from;
+    with `resolution`, inputs are coarse scans brought up to the target's grid, with `degradation`'s noise."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = Field(0, ge=0)
@@ -270,6 +240,7 @@ class TrainingConfig(Section):
     data: DataConfig
     augmentation: AugmentationConfig = AugmentationConfig()
     degradation: DegradationConfig = DegradationConfig()
+    resolution: ResolutionConfig | None = None
     network: NetworkConfig = NetworkConfig()
     diffusion: DiffusionConfig = DiffusionConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
@@ -278,13 +249,20 @@ class TrainingConfig(Section):
     checkpoint: CheckpointConfig = CheckpointConfig()
     logging: LoggingConfig = LoggingConfig()
     card: CardConfig = CardConfig()
+    synthesis: SynthesisConfig | None = None
 
     @model_validator(mode="after")
     def _check(self) -> TrainingConfig:
         if self.diffusion.state == "residual" and self.degradation.target == "none":
             raise ValueError("state 'residual' needs a degradation; an unconditional model has state 'image'")
-        if self.diffusion.drop > 0 and (self.diffusion.state == "residual" or self.degradation.target == "none"):
+        if self.synthesis is not None:
+            self.synthesis.check(self.data.patch, self.degradation.target, self.diffusion.state)
+        elif self.diffusion.state == "upscale":
+            raise ValueError("state 'upscale' is for a stage of a synthesis cascade; it needs the section synthesis")
+        elif self.diffusion.drop > 0 and (self.diffusion.state == "residual" or self.degradation.target == "none"):
             raise ValueError("diffusion.drop is for a conditional model of state 'image'")
+        if self.resolution is not None and len(self.resolution.margin) != len(self.data.patch):
+            raise ValueError("resolution.margin has as many numbers as data.patch")
         if self.validation.size is not None and len(self.validation.size) != len(self.data.patch):
             raise ValueError("validation.size has as many numbers as data.patch")
         return self

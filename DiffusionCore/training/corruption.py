@@ -17,10 +17,14 @@ LOWEST_CT = -1.024  # HU / 1000; what most CT files are cut off at
 
 @dataclass(frozen=True, eq=False)
 class Noisy:
-    """The input `y` made of a target, float32 of its shape, and its noise's standard deviation, which broadcasts to it."""
+    """The input `y` made of a target, float32 of its shape, and its noise's standard deviation, which broadcasts to it.
+
+    level  typical sigma of the whole scan; None: the median of `sigma`
+    """
 
     y: np.ndarray
     sigma: np.ndarray
+    level: float | None = None
 
 
 Corrupt = Callable[[np.ndarray, float, np.random.Generator], Noisy]

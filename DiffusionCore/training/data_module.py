@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 from torch.utils.data import DataLoader
 
 from .config import TrainingConfig
-from .examples import make_loader, make_source
+from .examples import Source, make_loader, make_source
 from .readers import read_scans
 from .validation import validation_items
 
@@ -22,8 +22,10 @@ class TrainingData(pl.LightningDataModule):
         self.source = make_source(config, read_scans(config.data, "train"), quiet)
         validating = read_scans(config.data, "val")
         self.crops: list[dict[str, Any]] = []
+        self.validation_source: Source | None = None
         if validating:
-            self.crops = validation_items(config, make_source(config, validating, quiet))
+            self.validation_source = make_source(config, validating, quiet)
+            self.crops = validation_items(config, self.validation_source)
 
     @property
     def validates(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from .augmentation import Augmentation, make_augmentation
 from .config import TrainingConfig
 from .corruption import Corrupt, Noisy, as_file, draw_sigma, make_corruption, misjudgement
 from .ct_noise import NoiseBank, kernel_mix, make_banks
+from .lowering import make_lowering, without_margin
 from .readers import Scan
 from .sampling import place_patch, region, scan_weights
 
@@ -26,7 +28,7 @@ class ExampleSource:
     """Makes examples from scans.
 
     `example(step, index)` gives numpy arrays: `x` (1, *patch) the clean target, normalised; `y` (1, *patch) the input and
-    `sigma` (1, *patch) its noise (absent where unconditional); `t` the timestep; `epsilon` (1, *patch) standard normal.
+    `sigma` (1, *patch) its noise (absent where unconditional), `level` where the median is not told; `t` the timestep; `epsilon` (1, *patch) standard normal.
     """
 
     config: TrainingConfig
@@ -38,7 +40,7 @@ class ExampleSource:
 
     def example(self, step: int, index: int) -> dict[str, np.ndarray]:
         rng = np.random.default_rng([self.config.seed, step, index])
-        made = {"t": np.int64(self._timestep(index, rng))}
+        made = {"t": np.int64(draw_timestep(self.config, index, rng))}
         if self.corrupt is None:
             made["x"] = self._target(rng)
         else:
@@ -47,21 +49,33 @@ class ExampleSource:
             if self.banks is not None and rng.random() < degradation.projected:
                 made["x"], noisy = self._projected(sigma, rng)
             else:
-                made["x"] = self._target(rng)
-                noisy = self.corrupt(made["x"], sigma, rng)
+                made["x"], noisy = self._corrupted(sigma, rng)
             made["y"] = noisy.y if rng.random() >= self.config.diffusion.drop else np.full_like(noisy.y, NO_CONDITION)
             told = misjudgement(degradation, rng) * noisy.sigma
             made["sigma"] = np.broadcast_to(told, noisy.y.shape)
+            if noisy.level is not None:
+                made["level"] = np.float32(noisy.level)
         made["epsilon"] = rng.standard_normal(made["x"].shape, dtype=np.float32)
-        return {name: value[None] if name != "t" else value for name, value in made.items()}
+        return {name: value[None] if np.ndim(value) else value for name, value in made.items()}
 
     def batch(self, step: int, indices: Sequence[int]) -> Batch:
         """The examples `indices` of a step, stacked: (N, 1, *patch) float32 and `t` (N,) int64."""
         examples = [self.example(step, index) for index in indices]
         return {name: torch.from_numpy(np.stack([e[name] for e in examples])) for name in examples[0]}
 
+    def _corrupted(self, sigma: float, rng: np.random.Generator) -> tuple[np.ndarray, Noisy]:
+        """A clean patch and its input; what was degraded around the patch, where ends would tell, is cut off."""
+        target = self._target(rng)
+        return without_margin(target, self.corrupt(target, sigma, rng), self.margin)
+
+    @property
+    def margin(self) -> tuple[int, ...]:
+        """Voxels on either side of a patch that are made and degraded with it."""
+        resolution = self.config.resolution
+        return (0,) * len(self.config.data.patch) if resolution is None else resolution.margin
+
     def _target(self, rng: np.random.Generator) -> np.ndarray:
-        """A clean patch with all of the augmentation."""
+        """A clean patch, and the margin around it, with all of the augmentation."""
         data, flat = self.config.data, len(self.config.data.patch) == 2
         n = self._choose(rng)
         scan = self.scans[n]
@@ -109,16 +123,17 @@ class ExampleSource:
         size = (1, *size[1:])
         return [(other, place_patch(other, size, rng, foreground), size) for other in chosen]
 
-    def _timestep(self, index: int, rng: np.random.Generator) -> int:
-        """t = T for the configured share of each batch, else 1..T-1; a share that is no whole number is drawn."""
-        diffusion, total = self.config.diffusion, global_batch(self.config)
-        at_T, late, u = diffusion.share_at_T * total, rng.random(), rng.random()
-        if index < int(at_T) or (index == int(at_T) and late < at_T % 1):
-            return diffusion.steps
-        if diffusion.steps == 1:
-            return 1
-        last = diffusion.steps if diffusion.share_at_T == 0 else diffusion.steps - 1
-        return 1 + min(last - 1, int(last * u**diffusion.warp))
+
+def draw_timestep(config: TrainingConfig, index: int, rng: np.random.Generator) -> int:
+    """t = T for the configured share of each batch, else 1..T-1; a share that is no whole number is drawn."""
+    diffusion, total = config.diffusion, global_batch(config)
+    at_T, late, u = diffusion.share_at_T * total, rng.random(), rng.random()
+    if index < int(at_T) or (index == int(at_T) and late < at_T % 1):
+        return diffusion.steps
+    if diffusion.steps == 1:
+        return 1
+    last = diffusion.steps if diffusion.share_at_T == 0 else diffusion.steps - 1
+    return 1 + min(last - 1, int(last * u**diffusion.warp))
 
 
 def device_count(config: TrainingConfig) -> int:
@@ -131,16 +146,33 @@ def global_batch(config: TrainingConfig) -> int:
     return config.trainer.batch_size * device_count(config)
 
 
-def make_source(config: TrainingConfig, scans: Sequence[Scan], quiet: bool = True) -> ExampleSource:
+class Source(Protocol):
+    """What makes examples; `corrupt` is None where a model is validated by its loss."""
+
+    config: TrainingConfig
+    scans: Sequence[Scan]
+    corrupt: Corrupt | None
+
+    def batch(self, step: int, indices: Sequence[int]) -> Batch: ...
+
+
+def make_source(config: TrainingConfig, scans: Sequence[Scan], quiet: bool = True) -> Source:
     """The source of examples that a configuration describes."""
-    degradation = config.degradation
+    if config.synthesis is not None:
+        from .whole_images import make_image_source
+
+        return make_image_source(config, scans)
+    degradation, corrupt, outer = config.degradation, make_corruption(config.degradation), config.data.patch
+    if config.resolution is not None:
+        corrupt = make_lowering(config.resolution, corrupt)
+        outer = tuple(size + 2 * margin for size, margin in zip(outer, config.resolution.margin, strict=True))
     projects = degradation.target == "ct_low_dose" and degradation.projected > 0
     return ExampleSource(
         config,
         list(scans),
         scan_weights(scans, config.data.prefer_clean, config.data.singles),
-        make_augmentation(config.augmentation, config.data.patch),
-        make_corruption(degradation),
+        make_augmentation(config.augmentation, outer),
+        corrupt,
         make_banks(scans, degradation, quiet) if projects else None,
     )
 
@@ -148,7 +180,7 @@ def make_source(config: TrainingConfig, scans: Sequence[Scan], quiet: bool = Tru
 class ExampleStream(IterableDataset):
     """Endless batches from `first_step` on, of the examples that belong to `rank` of `world`."""
 
-    def __init__(self, source: ExampleSource, first_step: int, rank: int, world: int) -> None:
+    def __init__(self, source: Source, first_step: int, rank: int, world: int) -> None:
         super().__init__()
         self.source, self.first_step, self.rank, self.world = source, first_step, rank, world
 
@@ -163,7 +195,7 @@ class ExampleStream(IterableDataset):
             step += stride
 
 
-def make_loader(source: ExampleSource, first_step: int, rank: int, world: int) -> DataLoader:
+def make_loader(source: Source, first_step: int, rank: int, world: int) -> DataLoader:
     """A loader of whole batches; workers take turns, so their order is that of the steps."""
     workers = source.config.data.workers
     return DataLoader(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
-from ..models.card import Card, DiffusionSpec, NetworkSpec, Range, ValidRanges, read_card
+from ..models.card import Card, DiffusionSpec, NetworkSpec, Range, SynthesisSpec, ValidRanges, read_card
 from ..models.registry import CARD, save_model
 from ..models.weights_file import WEIGHTS, load_weights
 from ..networks.denoiser import Denoiser
@@ -45,7 +45,7 @@ def make_card(config: TrainingConfig, recipe: dict[str, Any], figures: dict[str,
         name=config.name,
         task=said.task,
         modality=said.modality,
-        input="none" if config.degradation.target == "none" else "volume",
+        input="none" if config.degradation.target == "none" and config.diffusion.state != "upscale" else "volume",
         version=said.version,
         summary=said.summary,
         network=NetworkSpec(unet=unet, **network),
@@ -59,11 +59,31 @@ def make_card(config: TrainingConfig, recipe: dict[str, Any], figures: dict[str,
             slice_spacing_mm=said.slice_spacing_mm,
             min_slices=said.min_slices,
         ),
+        resolution=None if config.resolution is None else config.resolution.spec,
+        synthesis=synthesis_spec(config),
         data=list(said.data),
         recipe=recipe,
         figures=figures,
         limits=list(said.limits),
         licence=said.licence,
+    )
+
+
+def synthesis_spec(config: TrainingConfig) -> SynthesisSpec | None:
+    """What a synthesis model makes; its spacing is the middle of the card's ranges."""
+    wanted = config.synthesis
+    if wanted is None:
+        return None
+    in_plane, across = ((r.low * r.high) ** 0.5 for r in (config.card.spacing_mm, config.card.slice_spacing_mm))
+    return SynthesisSpec(
+        size=wanted.size,
+        spacing_mm=(round(across, 4), round(in_plane, 4), round(in_plane, 4)),
+        labels=list(wanted.labels),
+        upscale=wanted.upscale,
+        augmentation=wanted.told,
+        then=list(wanted.then),
+        steps=wanted.steps,
+        guidance=wanted.guidance,
     )
 
 

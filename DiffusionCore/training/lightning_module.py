@@ -65,7 +65,8 @@ class DenoiserTraining(pl.LightningModule):
             last = (t == self.process.steps).reshape(-1, *[1] * (x_t.ndim - 1))
             x_t = torch.where(last, 0.0, x_t)
         unit = denoiser.expected_error(t, x0 if sigma is None else sigma)
-        return self.criterion(denoiser(x_t, t, y, sigma) / unit, x0 / unit)
+        asked = {name: batch[name] for name in ("label", "level") if name in batch}
+        return self.criterion(denoiser(x_t, t, y, sigma, **asked) / unit, x0 / unit)
 
     def on_train_start(self) -> None:
         self._clock = time.monotonic()
@@ -120,7 +121,9 @@ class DenoiserTraining(pl.LightningModule):
             self.log("val_loss", self.diffusion_loss(item), prog_bar=True, batch_size=1, sync_dist=True)
             return None
         validation = self.config.validation
-        restored = restore(self.denoiser, self.process, item["y"], item["sigma"], validation.steps)
+        restored = restore(
+            self.denoiser, self.process, item["y"], item["sigma"], validation.steps, item.get("sigma_level")
+        )
         figure = psnr(restored, item["x"], item["tissue"], validation.window)
         self.log("val_psnr", figure, prog_bar=True, batch_size=1, sync_dist=True)
         self.log(f"val_psnr/{item['level']:g}", figure, batch_size=1, sync_dist=True)

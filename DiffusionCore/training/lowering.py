@@ -31,7 +31,7 @@ def make_lowering(config: ResolutionConfig, add_noise: Corrupt, typical: bool = 
         ]
         coarse = add_noise(lowered(target, axes), sigma, rng).y
         y = lifted(coarse, axes)
-        return Noisy(y, expected_residual(y, axes, config.amplitude, config.correlation, config.content))
+        return Noisy(y, *expected_residual(y, axes, config.amplitude, config.correlation, config.content))
 
     return corrupt
 
@@ -42,7 +42,7 @@ def without_margin(x: np.ndarray, noisy: Noisy, margin: Sequence[int]) -> tuple[
         return x, noisy
     inner = tuple(slice(m, n - m) for m, n in zip(margin, x.shape, strict=True))
     sigma = np.broadcast_to(noisy.sigma, x.shape)
-    return np.ascontiguousarray(x[inner]), Noisy(np.ascontiguousarray(noisy.y[inner]), sigma[inner])
+    return np.ascontiguousarray(x[inner]), Noisy(np.ascontiguousarray(noisy.y[inner]), sigma[inner], noisy.level)
 
 
 def _draw(config: ResolutionConfig, rng: np.random.Generator) -> dict:

@@ -15,7 +15,10 @@ from .config import TrainingConfig
 def denoiser_config(config: TrainingConfig) -> DenoiserConfig:
     """The denoiser that a configuration describes. Raises `UsageError` where its parts do not go together."""
     network = config.network
-    unet = unet_config(network.target, **network.options)
+    options = dict(network.options)
+    if config.synthesis is not None:  # the timestep, of an upscaler also the noise in its input, and the labels
+        options["scalars"] = (1 if config.synthesis.upscale == 1 else 2) + len(config.synthesis.labels)
+    unet = unet_config(network.target, **options)
     if unet.spatial_dims != len(config.data.patch):
         raise UsageError(
             f"network {network.target!r} is {unet.spatial_dims}D, data.patch has {len(config.data.patch)} sizes"

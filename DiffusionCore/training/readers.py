@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,6 +28,7 @@ class Scan:
     tissue      (M, 3) int16 voxel positions in tissue, a sample of them
     background  normalised value outside the scan (MR 0, CT -1)
     noise       the scan's own noise as the split file has it
+    labels      what is known of it by name (synthesis): one number, or one for each slice
     """
 
     name: str
@@ -38,6 +39,7 @@ class Scan:
     tissue: np.ndarray
     background: float = 0.0
     noise: float | None = None
+    labels: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def normalised(self, region: tuple[slice, ...]) -> np.ndarray:
         """float32 copy of a region."""
@@ -122,6 +124,15 @@ def _hdf5_patches(config: DataConfig, split: SplitName) -> list[Scan]:
     return scans
 
 
+def _mrnet(config: DataConfig, split: SplitName) -> list[Scan]:
+    from .mrnet import read_mrnet
+
+    return [
+        replace(_scan(exam.name, exam.voxels, 0.0, exam.scale, (1.0, 1.0, 1.0), config), labels=exam.labels)
+        for exam in read_mrnet(data_root(config.root), config.plane, split)
+    ]
+
+
 def _digits(config: DataConfig, split: SplitName) -> list[Scan]:
     """scikit-learn's 1 797 handwritten digits, 8×8 brought to 16×16, 0..1; every tenth validates."""
     from scipy.ndimage import zoom
@@ -139,4 +150,5 @@ _READERS: dict[str, Callable[[DataConfig, SplitName], list[Scan]]] = {
     "slices": _volumes,
     "hdf5_patches": _hdf5_patches,
     "digits": _digits,
+    "mrnet": _mrnet,
 }

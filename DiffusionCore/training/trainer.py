@@ -16,6 +16,7 @@ from .callbacks import ExportBest, SampleImages, StepBar, ValidateByTheClock
 from .config import TrainingConfig
 from .examples import device_count
 from .lightning_module import DenoiserTraining
+from .samples import SaveSamples
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
@@ -77,7 +78,8 @@ def _callbacks(
             enable_version_counter=False,
             save_weights_only=False,
         )
-        callbacks += [SampleImages(), ExportBest(export), best]
+        pictures = SaveSamples() if name == "val_loss" else SampleImages()
+        callbacks += [pictures, ExportBest(export), best]
         if not config.validation.every_steps and config.validation.every_minutes:
             callbacks.append(ValidateByTheClock(config.validation.every_minutes))
         if config.validation.patience:

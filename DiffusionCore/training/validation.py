@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,8 +10,9 @@ import torch
 from ..diffusion import Process, ddim, initial_state, timesteps
 from ..networks.denoiser import Denoiser
 from .config import TrainingConfig
-from .corruption import Noisy
+from .corruption import Noisy, make_corruption
 from .examples import ExampleSource
+from .lowering import make_lowering, without_margin
 from .readers import Scan
 from .sampling import region
 
@@ -56,22 +56,46 @@ def _item(source: ExampleSource, n: int, start: list[int], size: tuple[int, ...]
     """One crop with its own fixed noise: of CT projected through the scan, if that is trained on."""
     scan, config = source.scans[n], source.config
     rng = np.random.default_rng([zlib.crc32(scan.name.encode()), abs(start[0]), round(level * 1e6)])
-    x = region(scan, start, size)
     flat = len(config.data.patch) == 2
     if source.banks is not None:
+        x = region(scan, start, size)
         kernels = len(config.degradation.kernels)
         noise, relative = source.banks[n].draw(start, size, np.eye(kernels)[kernels // 2], rng)
         noisy = Noisy(x + np.float32(level) * noise, np.float32(level) * relative)
     else:
-        noisy = source.corrupt(x[0] if flat else x, level, rng)
+        x, noisy = _corrupted(source, scan, start, size, level, rng)
     shape = size[1:] if flat else size
     arrays = {"x": x, "y": noisy.y, "sigma": np.broadcast_to(noisy.sigma, noisy.y.shape).astype(np.float32)}
     tensors = {name: torch.from_numpy(array.reshape(1, 1, *shape)) for name, array in arrays.items()}
     tissue = tensors["x"] > TISSUE[config.data.normalisation]
+    if noisy.level is not None:
+        tensors["sigma_level"] = torch.tensor([noisy.level], dtype=torch.float32)
     return {"name": scan.name, "level": level, "tissue": tissue, **tensors}
 
 
-def restore(denoiser: Denoiser, process: Process, y: torch.Tensor, sigma: torch.Tensor, steps: int) -> torch.Tensor:
+def _corrupted(
+    source: ExampleSource, scan: Scan, start: list[int], size: tuple[int, ...], level: float, rng: np.random.Generator
+) -> tuple[np.ndarray, Noisy]:
+    """The block and its input, in 2D both (J, I); of super-resolution the typical one, degraded with a margin around it."""
+    config, flat = source.config, len(source.config.data.patch) == 2
+    margin = (0, *source.margin) if flat else source.margin
+    outer = [s + 2 * m for s, m in zip(size, margin, strict=True)]
+    x = region(scan, [a - m for a, m in zip(start, margin, strict=True)], outer)
+    corrupt = source.corrupt
+    if config.resolution is not None:
+        corrupt = make_lowering(config.resolution, make_corruption(config.degradation), typical=True)
+    x = x[0] if flat else x
+    return without_margin(x, corrupt(x, level, rng), source.margin)
+
+
+def restore(
+    denoiser: Denoiser,
+    process: Process,
+    y: torch.Tensor,
+    sigma: torch.Tensor,
+    steps: int,
+    level: torch.Tensor | None = None,
+) -> torch.Tensor:
     """The clean image (N, 1, *S) that the model makes of y: the conditional mean in one step from zeros at t = T where
     the process ends without signal, else DDIM from fixed noise."""
     state = torch.zeros_like(y)
@@ -81,27 +105,11 @@ def restore(denoiser: Denoiser, process: Process, y: torch.Tensor, sigma: torch.
         state = initial_state(process, process.steps, epsilon)
 
     def denoise(x_t: torch.Tensor, t: int) -> torch.Tensor:
-        return denoiser(x_t, torch.full((len(y),), t, device=y.device), y, sigma)
+        return denoiser(x_t, torch.full((len(y),), t, device=y.device), y, sigma, level)
 
     for _, x0_hat in ddim(denoise, state, process, timesteps(process.steps, steps)):
         last = x0_hat
     return denoiser.from_state(last, y, sigma)
-
-
-def generate(
-    denoiser: Denoiser, process: Process, shape: Sequence[int], steps: int = 50, seed: int = 0
-) -> torch.Tensor:
-    """Images (N, 1, *S) of an unconditional model, normalised, by DDIM with clipping to the data's range."""
-    device = denoiser.signal.device
-    epsilon = torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed)).to(device)
-
-    def denoise(x_t: torch.Tensor, t: int) -> torch.Tensor:
-        return denoiser(x_t, torch.full((shape[0],), t, device=device))
-
-    start = initial_state(process, process.steps, epsilon)
-    for x, _ in ddim(denoise, start, process, timesteps(process.steps, steps), clip=(-1.0, 1.0)):
-        last = x
-    return denoiser.from_state(last, None, None)
 
 
 def psnr(image: torch.Tensor, target: torch.Tensor, tissue: torch.Tensor, window: tuple[float, float] | None) -> float:

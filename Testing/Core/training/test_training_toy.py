@@ -12,7 +12,7 @@ from DiffusionCore.models.registry import load_model
 from DiffusionCore.training.config_file import load_config
 from DiffusionCore.training.readers import read_scans
 from DiffusionCore.training.run import train
-from DiffusionCore.training.validation import generate
+from DiffusionCore.inference import GenerationSettings, Wanted, generate
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "toy_digits.yaml"
 
@@ -20,7 +20,9 @@ CONFIG = Path(__file__).resolve().parents[3] / "configs" / "toy_digits.yaml"
 def test_the_toy_draws_new_digits_of_most_kinds(tmp_path):
     model = load_model(train(CONFIG, [f"runs={tmp_path}"], quiet=True))
     with torch.no_grad():
-        drawn = generate(model.denoiser, model.process, (60, 1, 16, 16), steps=25).numpy().reshape(60, -1)
+        wanted = Wanted(60, (16, 16), clip=(0.0, 1.0))
+        drawn = generate(model.denoiser, model.process, wanted, GenerationSettings(steps=25, batch=60))
+        drawn = drawn.numpy().reshape(60, -1)
     data = load_config(CONFIG).data
     learnt = read_scans(data, "train")[0].voxels.reshape(-1, 256).astype(np.float32)
     labels = load_digits().target[np.arange(1797) % 10 != 0]
