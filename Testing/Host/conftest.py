@@ -1,0 +1,69 @@
+"""The modules in a host of Slicer. It changes Qt's classes in place, so it runs in a process of its own: `make host-test`."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+NEEDED = {"slicer_core": "slicer-core", "PySide6": "PySide6-Essentials"}
+ABSENT = [wheel for module, wheel in NEEDED.items() if importlib.util.find_spec(module) is None]
+
+
+def _alone(config: pytest.Config) -> bool:
+    """Whether this folder is all that was asked for."""
+    return all(HERE in (Path(str(one).split("::")[0]).resolve() / "x").parents for one in config.args)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave this folder out of a run of the whole suite."""
+    return None if _alone(config) else True
+
+
+class _Skipped(pytest.Module):
+    def collect(self) -> Any:
+        pytest.skip(
+            f"the host of Slicer needs {' and '.join(ABSENT)} (pip install -e '.[host]')", allow_module_level=True
+        )
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module | None:
+    """Without the wheels every file is skipped, with the reason."""
+    return _Skipped.from_parent(parent, path=module_path) if ABSENT else None
+
+
+if not ABSENT:
+    sys.path[:0] = [str(HERE), str(HERE / "standins")]
+
+
+@pytest.fixture(scope="session")
+def application() -> Any:
+    """The application, once in the process."""
+    from slicer_host.start import start
+
+    return start()
+
+
+@pytest.fixture
+def host(application: Any) -> Iterator[Any]:
+    """A `Session`: an empty scene before the test, and no exception that escaped after it."""
+    from slicer_host.session import Session
+
+    session = Session(application)
+    session.begin()
+    yield session
+    session.end()
+
+
+@pytest.fixture
+def python_slicer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """PythonSlicer stands on PATH, and spawns the interpreter."""
+    from slicer_host.launcher import on_path
+
+    with on_path(tmp_path_factory.mktemp("bin")) as launcher:
+        yield launcher
