@@ -102,23 +102,25 @@ def expected_residual(
     amplitude: float,
     correlation: float,
     content: float = 0.0,
-) -> npt.NDArray[np.float32]:
-    """Standard deviation of x − y expected at each voxel of y = lift(lower(x)), for x of standard deviation `amplitude`
-    whose values are correlated as exp(−d / correlation) at a distance of d voxels along each axis.
+) -> tuple[npt.NDArray[np.float32], float]:
+    """(scale, level): the standard deviation of x − y expected at each voxel of y = lift(lower(x)), and its median, for x of
+    standard deviation `amplitude` whose values are correlated as exp(−d / correlation) at a distance of d voxels along each axis.
 
     With A = lift · lower and covariance C along each axis it is the root of Π C − 2 Π diag(A C) + Π diag(A C Aᵀ): larger
     between slices than on them, larger for a larger factor. So it tells a network which of both it looks at.
     content  above 0: `amplitude` is the least, to which y's own variance within a Gaussian of this standard deviation,
-             in voxels, is added: more is missing where there is more to see
+             in voxels, is added: more is missing where there is more to see. The level is without it, so that it is
+             the same for a scan and for each part of it
     """
     relative = _relative_residual(y.shape, axes, correlation)
+    level = amplitude * float(np.median(relative))
     if content == 0:
-        return np.broadcast_to(np.float32(amplitude) * relative, y.shape)
+        return np.broadcast_to(np.float32(amplitude) * relative, y.shape), level
     from scipy.ndimage import gaussian_filter
 
     mean = gaussian_filter(y, content, mode="nearest")
     variance = np.maximum(gaussian_filter(np.square(y), content, mode="nearest") - np.square(mean), 0)
-    return relative * np.sqrt(variance + np.float32(amplitude**2))
+    return relative * np.sqrt(variance + np.float32(amplitude**2)), level
 
 
 def _relative_residual(

@@ -43,6 +43,7 @@ def sample_volume(
     region: Sequence[slice] | None = None,
     start: tuple[Tensor, int] | None = None,
     conditional: bool = True,
+    level: float | None = None,
     progress: Progress | None = None,
 ) -> Samples:
     """Restore a scan y (K, J, I), normalised, whose noise has standard deviation sigma (a number, or a map like y).
@@ -50,7 +51,8 @@ def sample_volume(
     A 2D denoiser takes y (K, J, I) as K slices, or one slice (J, I). `device`, `dtype`, `memory` (bytes this call may
     add), `tile` and `fallback` (to the CPU) say where and how to compute; or `places` does. `region` (slices): these
     voxels only, with the values they have in the whole result. `start` (x_t (K, J, I), t): begin there instead of with
-    noise at T. `conditional` False: the network is not shown y. `progress` hears fractions of its current stage.
+    noise at T. `conditional` False: the network is not shown y. `level`: the typical sigma, by default its
+    median. `progress` hears fractions of its current stage.
 
     The result depends on the seed, but (to 1e-5 in float32) not on memory, tile, region or threads.
     Raises UsageError, InputError, ModelError, DeviceError, Cancelled.
@@ -75,7 +77,7 @@ def sample_volume(
     meter = Meter(progress, chain.passes(settings.samples))
     try:
         with repeatable(runner.place.dtype):
-            scan = Condition(shape, volume.to(runner.home), noise_level.to(runner.home), typical(noise_level))
+            scan = Condition(shape, volume.to(runner.home), noise_level.to(runner.home), level or typical(noise_level))
             seen = scan if conditional else scan.without_y()
             denoise = chain_denoiser(chain, seen, settings.guidance, runner, meter)
             results = draw_samples(denoiser, denoise, chain, process, settings, scan, asked, start)

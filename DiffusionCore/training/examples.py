@@ -28,7 +28,8 @@ class ExampleSource:
     """Makes examples from scans.
 
     `example(step, index)` gives numpy arrays: `x` (1, *patch) the clean target, normalised; `y` (1, *patch) the input and
-    `sigma` (1, *patch) its noise (absent where unconditional), `level` where the median is not told; `t` the timestep; `epsilon` (1, *patch) standard normal.
+    `sigma` (1, *patch) its noise (absent where unconditional); `level` the typical sigma, where that is not its median;
+    `t` the timestep; `epsilon` (1, *patch) standard normal.
     """
 
     config: TrainingConfig
