@@ -182,18 +182,21 @@ def _degrees(level: npt.NDArray, weight: npt.NDArray) -> float:
 
 
 def _relative_spread(energy: npt.NDArray, degrees: float) -> float:
-    from scipy.stats import chi2
-
     upper, lower = np.quantile(energy, [0.75, 0.25])
-    return float(upper / lower / (chi2.ppf(0.75, degrees) / chi2.ppf(0.25, degrees)))
+    return float(upper / lower / (_chi2_quantile(0.75, degrees) / _chi2_quantile(0.25, degrees)))
+
+
+def _chi2_quantile(share: float, degrees: float) -> float:
+    """Quantile of the chi-squared distribution; loading scipy.stats for it would hold a panel up for half a second."""
+    from scipy.special import gammaincinv
+
+    return float(2 * gammaincinv(degrees / 2, share))
 
 
 def _noise_at_rank(energy: npt.NDArray, degrees: float) -> float:
     """Mean energy of noise whose low quantile is the one seen."""
-    from scipy.stats import chi2
-
     rank = QUIET_SHARE / 2
-    return float(np.quantile(energy, rank) * degrees / chi2.ppf(rank, degrees))
+    return float(np.quantile(energy, rank) * degrees / _chi2_quantile(rank, degrees))
 
 
 def _ratio(level: npt.NDArray, weight: npt.NDArray, axis: npt.NDArray, high: npt.NDArray) -> float:
