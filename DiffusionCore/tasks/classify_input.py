@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Columns: unit vectors of i, j, k in RAS. Left, posterior, superior, as DICOM and MedMNIST's files have them.
 LPS = np.diag([-1.0, -1.0, 1.0])
 MEDMNIST_FIELD = 64  # mm, and voxels before resizing
-MEDMNIST_CENTRE = 32.5  # where the centre of mass lies on average along each axis, in those voxels
+MEDMNIST_CENTRE = 32  # the voxel along each axis that the centre of mass lies in
 DUST = 0.01  # share of the largest part under which a part is left out as a slip of the brush
 SECOND_PART = 0.2  # share of the largest part from which two parts are two structures
 MOST_OUTSIDE = 0.1  # share of a cube that may lie outside the scan
@@ -108,10 +108,10 @@ def largest_part(mask: np.ndarray) -> np.ndarray:
 def masked_structure(volume: Volume, card: Card, label: int | None, region: Sequence[slice] | None) -> ClassifierInput:
     """The structure in a mask, cropped and resized as MedMNIST v2 did (Yang et al. 2023), 0 and 1.
 
-    A field of 64 mm around its centre of mass at 1 mm; then, for smaller networks, a cubic spline from corner voxel to
-    corner voxel, cut at one half, which gives MedMNIST's 28³ files from its 64³ files voxel by voxel. Axes run to the
-    patient's superior and posterior and away from the middle: in MedMNIST glands of both sides are mirrored to one, in
-    which what lies further back lies further out.
+    A field of 64 mm around its centre of mass at 1 mm, whole millimetres from the scan's first voxel; then, for smaller
+    networks, a cubic spline from corner voxel to corner voxel, cut at one half, which gives MedMNIST's 28³ files from
+    its 64³ files voxel by voxel. Axes run to the patient's superior and posterior and away from the middle: in MedMNIST
+    glands of both sides are mirrored to one, in which what lies further back lies further out.
 
     Raises what `structure_in` raises, and `Refused` if the structure is larger than the field.
     """
@@ -127,8 +127,9 @@ def masked_structure(volume: Volume, card: Card, label: int | None, region: Sequ
     axes = LPS.copy()
     if len(places) > 2 and np.cov(places[:, 0], places[:, 1])[0, 1] < 0:  # further back (-A) is further to the right
         axes[:, 0] *= -1
-    shift = MEDMNIST_CENTRE - (MEDMNIST_FIELD - 1) / 2
-    grid = cube_grid(places.mean(axis=0) - axes.sum(axis=1) * shift, axes, 1.0, [MEDMNIST_FIELD] * 3)
+    corner = to_ras(mask.ijk_to_ras, [0, 0, 0])
+    begin = np.floor((places.mean(axis=0) - corner) @ axes + 1e-6) - MEDMNIST_CENTRE  # mm along i, j, k
+    grid = cube_grid(corner + axes @ (begin + (MEDMNIST_FIELD - 1) / 2), axes, 1.0, [MEDMNIST_FIELD] * 3)
     inside = onto_grid(replace(mask, voxels=mask.voxels.astype(np.float32)), [MEDMNIST_FIELD] * 3, grid).voxels >= 0.5
     size = card.classify.size
     if size != inside.shape:

@@ -78,7 +78,7 @@ def _run(
     from ..inference.watch import shares_of_work, watched
 
     network = model.network.to(device)
-    x = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))[:, None].to(device)
+    x = torch.from_numpy(np.array(images, dtype=np.float32))[:, None].to(device)
     with torch.inference_mode():
         progress.stage("look")
         with watched(shares_of_work(network.guide), progress.advance):

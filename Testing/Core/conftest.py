@@ -44,6 +44,56 @@ def untrained(folder: Path, modality: str = "MR", dims: int = 3, **card: object)
     return folder
 
 
+def untrained_classifier(folder: Path, kind: str = "volume", **card: object) -> Path:
+    """The folder of a classifier with random weights: of label maps at 28³, or of MR at 16³ voxels of 2 mm."""
+    import torch
+
+    from DiffusionCore.classification import LabelDiffusion, preset
+    from DiffusionCore.models import Card, ClassifySpec, DiffusionSpec, NetworkSpec, Range, ValidRanges, save_classifier
+
+    labelmap = kind == "labelmap"
+    edge = 28 if labelmap else 16
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        sizes = {"grid": (edge,) * 3, "region": (4, 4, 4), "features": 16, "steps": 20}
+        widths = {"encoder": (8, 8), "local": (8, 8), "unet": (8, 16)}
+        network = LabelDiffusion(preset("small", **sizes, **widths)).eval()
+    wide = Range(low=0.1, high=10.0)
+    facts = {
+        "name": folder.name,
+        "task": "classify",
+        "modality": "CT" if labelmap else "MR",
+        "input": kind,
+        "summary": "Untrained, for tests.",
+        "network": NetworkSpec(unet={}),
+        "diffusion": DiffusionSpec(),
+        "normalisation": "unit" if labelmap else "p99.5",
+        "valid": ValidRanges(sigma_normalised=wide, spacing_mm=wide, slice_spacing_mm=wide),
+        "classify": ClassifySpec(
+            classes=["normal", "mass"] if labelmap else ["other tissue", "tumour"],
+            size=(edge,) * 3,
+            spacing_mm=63 / 27 if labelmap else 2.0,
+            steps=4,
+            samples=4,
+        ),
+    }
+    save_classifier(folder, Card(**{**facts, **card}), network)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_classifier() -> Callable[..., Path]:
+    """untrained_classifier(folder, kind, **fields of the card) -> the folder of a new classifier."""
+    return untrained_classifier
+
+
+@pytest.fixture(scope="session")
+def tiny_classifiers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of classifiers by what they take: "labelmap", "volume"."""
+    root = tmp_path_factory.mktemp("classifiers")
+    return {kind: untrained_classifier(root / f"tiny-{kind}", kind) for kind in ("labelmap", "volume")}
+
+
 @pytest.fixture(scope="session")
 def make_model() -> Callable[..., Path]:
     """untrained(folder, modality, dims, **fields of the card) -> the folder of a new model."""
