@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .models import load_model
+    from .tasks.classify import ClassifyResult, classify
+    from .tasks.classify_options import ClassifyOptions
     from .tasks.enhance import EnhanceResult, enhance
     from .tasks.options import EnhanceOptions
+    from .tasks.synthesize import SynthesizeResult, synthesize
     from .volume import Volume, read_volume, write_volume
 
 __version__ = "0.1.0"
@@ -24,18 +27,28 @@ _HOMES = {
     "read_volume": "volume",
     "write_volume": "volume",
     "load_model": "models",
+    "ClassifyOptions": "tasks.classify_options",
+    "ClassifyResult": "tasks.classify",
+    "classify": "tasks.classify",
     "EnhanceOptions": "tasks.options",
     "EnhanceResult": "tasks.enhance",
     "enhance": "tasks.enhance",
+    "SynthesizeResult": "tasks.synthesize",
+    "synthesize": "tasks.synthesize",
 }
 
 __all__ = [
+    "ClassifyOptions",
+    "ClassifyResult",
     "EnhanceOptions",
     "EnhanceResult",
+    "SynthesizeResult",
     "Volume",
+    "classify",
     "enhance",
     "load_model",
     "read_volume",
+    "synthesize",
     "write_volume",
 ]
 

@@ -16,6 +16,8 @@ UNEXPECTED = 70
 
 COMMANDS = {
     "enhance": "remove noise from one scan, or from many",
+    "synthesize": "make images that show nobody, from a seed",
+    "classify": "what a scan, or the structure in a label map, shows",
     "evaluate": "figures of a scan against a clean reference, or before and after",
     "preprocess": "modality, spacing, patches for training, slices as pictures",
     "train": "train a model from a configuration file",

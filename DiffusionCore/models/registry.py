@@ -7,15 +7,18 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError, OutputError, UsageError
 from .card import Card, NetworkSpec, read_card, write_card
 from .weights_file import WEIGHTS, load_weights, save_weights
 
 if TYPE_CHECKING:
+    import torch
+
     from ..diffusion import Process
     from ..networks import Denoiser
+    from .cascade import Condition
 
 CARD = "card.yaml"
 
@@ -28,6 +31,23 @@ class Model:
     denoiser: Denoiser
     process: Process
     folder: Path
+
+    def sample(
+        self,
+        condition: Condition | None = None,
+        count: int = 16,
+        steps: int = 50,
+        sampler: str = "ddim",
+        seed: int = 0,
+        **more: Any,
+    ) -> torch.Tensor:
+        """Images (count, 1, *S) in the model's own units, with the upscalers that follow it (`cascade.sample`).
+
+        condition   what is asked for, e.g. {"z_fraction": 0.5}; more: what else there is in `cascade.Drawing`
+        """
+        from .cascade import Drawing, sample
+
+        return sample(self, condition, count, Drawing(steps=steps, sampler=sampler, seed=seed, **more))
 
 
 def bundled_folder() -> Path:

@@ -57,7 +57,7 @@ def write_volume(volume: Volume, path: str | os.PathLike[str], *, overwrite: boo
     if kind == formats.DICOM:
         from .dicom_write import write_dicom_series
 
-        write_dicom_series(volume, path, overwrite=overwrite)
+        write_dicom_series(volume, path, overwrite=overwrite, synthetic=bool(volume.meta.get("synthetic")))
         return path
     if kind == formats.NIFTI and not force:
         from .nifti import refuse_shear
