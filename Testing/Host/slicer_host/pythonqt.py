@@ -163,10 +163,20 @@ def set_attribute(self: Any, name: str, value: Any) -> None:
     if name in {bytes(one.data()).decode() for one in self.dynamicPropertyNames()}:
         self.setProperty(name, value)
         return
+    if isinstance(value, QtCore.SignalInstance):  # PySide6 keeps a signal so when it is first asked for
+        self.__dict__[name] = value
+        return
+    if _is_pyside_s_own(name, value):
+        return
     if is_cpp_class(cls) and not re.match(r"_\w+__", name):  # mangled names are a stand-in's own
         why = "a method or signal cannot be replaced" if described is not None else "no such property"
         raise AttributeError(f"{cls.__name__}.{name}: {why}, and a C++ object takes no new attribute")
     self.__dict__[name] = value
+
+
+def _is_pyside_s_own(name: str, value: Any) -> bool:
+    """Whether PySide6 itself sets this: its loader every named child on the root of a .ui file, which PythonQt lacks."""
+    return isinstance(value, QtCore.QObject) and value.property("objectName") == name
 
 
 def is_cpp_class(cls: type) -> bool:
