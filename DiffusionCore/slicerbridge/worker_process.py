@@ -1,0 +1,321 @@
+"""The application's one worker: jobs for it, one at a time, without ever holding the application up.
+
+    worker = application_worker(slicer.app)
+    worker.submit("enhance", {"strength": 0.8}, {"volume": volume}, on_finished=..., on_failed=...)
+
+Everything here runs on the application's main thread; voxels are moved by a thread of their own (`transfer`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import qt
+
+from ..errors import Cancelled, DiffusionCoreError, UsageError
+from ..progress import ProgressEvent
+from ..volume import Volume
+from .packages import missing_packages
+from .transfer import reading, writing
+from .worker_command import worker_command
+from .worker_connection import WorkerConnection
+from .worker_job import Inputs, Job, Nothing
+
+STATES = ("not installed", "ready", "starting", "running", "cancelling", "finished", "cancelled", "failed")
+BUSY = ("starting", "running", "cancelling")
+PROTOCOL = 1
+TICK = 20  # milliseconds between looks at what a thread or the clock does, while there is a job
+PATIENCE = 0.8  # seconds from a cancel to the worker's answer; then it is killed
+START = 60.0  # seconds until a worker says hello
+SILENCE = 60.0  # seconds without a heartbeat that mean it hangs
+LEAVE = 1.0  # seconds that it has to end at a shutdown
+PROPERTY = "DiffusionCoreWorker"
+
+
+class WorkerProcess:
+    """Starts the worker at the first job, keeps it for the next, starts another where one was killed or crashed.
+
+    parent   the QObject that owns the process: the application
+    command  program and arguments instead of the installed worker
+    missing  gives the packages that are missing; with any, no job is run
+
+    `state` is one of `STATES`, `sentence` says more in words, `log` holds the worker's last lines.
+    """
+
+    def __init__(
+        self,
+        parent: Any = None,
+        *,
+        command: Sequence[str] | None = None,
+        missing: Callable[[], Sequence[str]] = missing_packages,
+    ) -> None:
+        self.parent, self.missing = parent, missing
+        self.command = list(command or worker_command(os.getpid()))
+        self.state, self.sentence = "ready", ""
+        self.exit_code = 0
+        self._listeners: list[Callable[[str], None]] = []
+        self._connection: WorkerConnection | None = None
+        self._ending: set[WorkerConnection] = set()  # killed, and not gone yet
+        self._last_log: list[str] = []
+        self._job: Job | None = None
+        self._waiting: Job | None = None
+        self._count = 0
+        self._inputs = Inputs()
+        self._timer = qt.QTimer()
+        self._timer.setInterval(TICK)
+        self._timer.connect("timeout()", self._tick)
+        self.look_for_packages()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is starting, running or being cancelled."""
+        return self.state in BUSY
+
+    @property
+    def log(self) -> list[str]:
+        """The last lines of the worker's log, of the worker before if it has just ended."""
+        return list(self._connection.log) if self._connection is not None else list(self._last_log)
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process that computes; None while there is none."""
+        hello = None if self._connection is None else self._connection.hello
+        return None if hello is None else hello["pid"]
+
+    def on_state_changed(self, listener: Callable[[str], None]) -> None:
+        """Call `listener(state)` after each change of state."""
+        self._listeners.append(listener)
+
+    def look_for_packages(self) -> Sequence[str]:
+        """The packages that are missing; the state follows, unless a job runs."""
+        missing = self.missing()
+        if missing and not self.busy:
+            self._set("not installed", f"missing: {', '.join(missing)}")
+        elif not missing and self.state == "not installed":
+            self._set("ready")
+        return missing
+
+    def submit(
+        self,
+        task: str,
+        options: Mapping[str, Any],
+        volumes: Mapping[str, Volume],
+        *,
+        on_progress: Nothing = lambda event: None,
+        on_finished: Nothing = lambda values: None,
+        on_failed: Nothing = lambda sentence, details: None,
+        on_cancelled: Nothing = lambda: None,
+    ) -> None:
+        """Run a task; exactly one of the last three is called in the end, later, from the event loop.
+
+        on_progress(ProgressEvent)    `fraction` of the stage, NaN where only `message` says something
+        on_finished(values)           the result, with `Volume`s and arrays in place
+        on_failed(sentence, details)  `exit_code` of this object tells the class of the error
+        on_cancelled()
+
+        While a job is being cancelled, the newest one that is submitted waits for that. Raises `UsageError` while a job
+        runs. Volumes must not be changed in place, as what was sent once is used again for the same `Volume`.
+        """
+        if self._job is not None and self.state != "cancelling":
+            raise UsageError("a job is running; wait for it, or cancel it first")
+        self._count += 1
+        callbacks = (on_progress, on_finished, on_failed, on_cancelled)
+        job = Job(str(self._count), task, dict(options), dict(volumes), *callbacks)
+        if self._job is not None:
+            waiting, self._waiting = self._waiting, job
+            if waiting is not None:
+                qt.QTimer.singleShot(0, lambda: waiting.on_cancelled())
+            return
+        self._begin(job)
+
+    def cancel(self) -> None:
+        """Stop the job; within a second `on_cancelled` is called, and nothing of it is left."""
+        job = self._job
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            qt.QTimer.singleShot(0, lambda: waiting.on_cancelled())
+        if job is None or self.state == "cancelling":
+            return
+        job.cancel_by = time.monotonic() + PATIENCE
+        if job.transfer is not None:
+            job.transfer.abandon()
+        if job.sent and job.transfer is None:
+            self._connection.send({"type": "cancel", "id": job.id})
+        else:
+            job.cancel_by = 0.0  # the worker knows nothing of it, or is done with it
+        self._set("cancelling")
+
+    def shutdown(self) -> None:
+        """Cancel what runs and end the worker, waiting a moment; nothing is left. Another job starts another worker."""
+        job, self._waiting = self._job, None
+        if job is not None:
+            if job.transfer is not None:
+                job.transfer.abandon()
+                job.transfer.wait(LEAVE)
+            self._end_job(job, "cancelled", "", job.on_cancelled)
+        connection = self._connection
+        self._forget_connection()
+        for one in (*self._ending, *([] if connection is None else [connection])):
+            one.close(LEAVE)
+        self._ending.clear()
+
+    def _begin(self, job: Job) -> None:
+        self._job, self.exit_code = job, 0
+        self._timer.start()
+        self._set("starting")
+        if self._connection is None:
+            if missing := self.missing():
+                sentence = f"packages are missing: {', '.join(missing)}"
+                qt.QTimer.singleShot(0, lambda: self._fail(job, sentence))
+                return
+            self._start()
+        elif self._connection.hello is not None:
+            self._send_volumes(job)
+
+    def _start(self) -> None:
+        made: list[WorkerConnection] = []
+
+        def take(message: dict[str, Any]) -> None:
+            if made and made[0] is self._connection:
+                self._take(message)
+
+        def ended(why: str) -> None:
+            self._ending.difference_update(made)
+            if not made or made[0] is self._connection:
+                self._lost(why)
+
+        self._connection = WorkerConnection(self.command, take, ended, self.parent)
+        made.append(self._connection)
+
+    def _kill(self) -> None:
+        connection = self._connection
+        self._forget_connection()
+        if connection is not None:
+            self._ending.add(connection)
+            connection.kill()
+
+    def _send_volumes(self, job: Job) -> None:
+        if old := self._inputs.superfluous(job.volumes):
+            self._connection.send({"type": "forget", "id": f"forget-{job.id}", "files": old})
+        job.files, arrays = self._inputs.files_for(job.volumes)
+        job.transfer = writing(self._connection.folder, arrays)
+
+    def _send(self, job: Job) -> None:
+        self._inputs.written(job)
+        job.transfer, job.sent = None, True
+        self._connection.send(job.request())
+
+    def _take(self, message: dict[str, Any]) -> None:
+        """An answer of the worker."""
+        job, kind = self._job, message["type"]
+        if kind == "hello":
+            if message.get("protocol") != PROTOCOL:
+                self._kill()
+                self._lost(f"it speaks version {message.get('protocol')} of the protocol, this is version {PROTOCOL}")
+            elif job is not None and self.state == "starting":
+                self._send_volumes(job)
+            return
+        if job is None or message.get("id") != job.id:
+            return
+        if kind == "accepted" and self.state == "starting":
+            self._set("running")
+        elif kind == "progress" and self.state == "running":
+            left = message["seconds_left"]
+            job.on_progress(ProgressEvent(message["stage"], message["fraction"], left))
+        elif kind == "notice":
+            job.on_progress(ProgressEvent("", float("nan"), None, message["message"]))
+        elif kind == "result":
+            job.transfer = reading(self._connection.folder, message["values"], job.volumes.get("volume"))
+            if self.state == "cancelling":
+                job.transfer.abandon()
+                job.cancel_by = 0.0
+        elif kind == "error":
+            if self.state == "cancelling" or message["exit_code"] == Cancelled.exit_code:
+                self._end_job(job, "cancelled", "", job.on_cancelled)
+            else:
+                self._fail(job, message["message"], message.get("details", ""), message["exit_code"])
+
+    def _tick(self) -> None:
+        """What no signal tells: a thread that is done, a time that is over."""
+        job, connection, now = self._job, self._connection, time.monotonic()
+        if job is None:
+            self._timer.stop()
+        elif self.state == "cancelling":
+            if job.cancel_by is not None and now > job.cancel_by:
+                if job.sent and job.transfer is None:
+                    self._kill()
+                self._end_job(job, "cancelled", "", job.on_cancelled)
+        elif job.transfer is not None:
+            if job.transfer.done:
+                self._transferred(job)
+        elif connection is not None and now - connection.heard > (START if connection.hello is None else SILENCE):
+            self._kill()
+            self._lost("it did not answer any more")
+
+    def _transferred(self, job: Job) -> None:
+        done = job.transfer
+        if done.problem is not None:
+            self._fail(job, str(done.problem), "", getattr(done.problem, "exit_code", DiffusionCoreError.exit_code))
+        elif job.sent:
+            self._end_job(job, "finished", "", lambda: job.on_finished(done.result))
+        else:
+            self._send(job)
+
+    def _lost(self, why: str) -> None:
+        """The worker is gone: its job fails, and the next one starts another."""
+        self._forget_connection()
+        job, log = self._job, self.log
+        if job is None:
+            return
+        if job.transfer is not None:
+            job.transfer.abandon()
+        if self.state == "cancelling":
+            self._end_job(job, "cancelled", "", job.on_cancelled)
+            return
+        last = next((line for line in reversed(log) if line.strip()), "")
+        sentence = f"the worker is gone: {why}" + (f"; its last words: {last.strip()[:200]}" if last else "")
+        self._fail(job, f"{sentence}. Apply starts another", "\n".join(log))
+
+    def _forget_connection(self) -> None:
+        if self._connection is not None:
+            self._last_log = list(self._connection.log)
+        self._connection = None
+        self._inputs.clear()
+
+    def _fail(self, job: Job, sentence: str, details: str = "", code: int = DiffusionCoreError.exit_code) -> None:
+        if job is not self._job:
+            return
+        if self.state == "cancelling":
+            self._end_job(job, "cancelled", "", job.on_cancelled)
+            return
+        self.exit_code = code
+        self._end_job(job, "failed", sentence, lambda: job.on_failed(sentence, details or "\n".join(self.log)))
+
+    def _end_job(self, job: Job, state: str, sentence: str, tell: Callable[[], None]) -> None:
+        """The end of a job; the one that waits begins after its asker was told."""
+        if job is not self._job:
+            return
+        self._job, job.transfer = None, None
+        self._set(state, sentence)
+        tell()
+        if self._waiting is not None and self._job is None:
+            waiting, self._waiting = self._waiting, None
+            self._begin(waiting)
+
+    def _set(self, state: str, sentence: str = "") -> None:
+        self.state, self.sentence = state, sentence
+        for listener in tuple(self._listeners):
+            listener(state)
+
+
+def application_worker(application: Any) -> WorkerProcess:
+    """The worker that belongs to the application object; made at first, ended when the application quits."""
+    worker = application.property(PROPERTY)
+    if worker is None:
+        worker = WorkerProcess(application)
+        application.setProperty(PROPERTY, worker)
+        application.connect("aboutToQuit()", worker.shutdown)
+    return worker

@@ -1,0 +1,362 @@
+"""The client of the worker, in the application's event loop, with a launcher as Slicer has one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from DiffusionCore.errors import OutputError, UsageError
+from DiffusionCore.progress import ProgressEvent
+from DiffusionCore.volume import Volume
+
+PLACE = np.array([[-1.0, 0, 0.2, 14], [0, 1.2, 0, -17], [0, 0, 1.5, 5], [0, 0, 0, 1]])
+PATIENCE = 240.0  # seconds on a loaded machine
+
+
+@dataclass
+class Told:
+    """What a job told its asker."""
+
+    progress: list[ProgressEvent] = field(default_factory=list)
+    values: Any = None
+    failed: tuple[str, str] | None = None
+    cancelled: int = 0
+
+    @property
+    def over(self) -> bool:
+        return self.values is not None or self.failed is not None or self.cancelled > 0
+
+    def callbacks(self) -> dict[str, Any]:
+        return {
+            "on_progress": self.progress.append,
+            "on_finished": lambda values: setattr(self, "values", values),
+            "on_failed": lambda sentence, details: setattr(self, "failed", (sentence, details)),
+            "on_cancelled": lambda: setattr(self, "cancelled", self.cancelled + 1),
+        }
+
+
+def head(size: int = 28) -> Volume:
+    """A noisy ball of tissue."""
+    rng = np.random.default_rng(0)
+    k, j, i = np.meshgrid(*[np.linspace(-1, 1, size)] * 3, indexing="ij")
+    clean = 600.0 * (k**2 + j**2 + i**2 < 0.8)
+    noisy = np.hypot(clean + rng.normal(0, 40, clean.shape), rng.normal(0, 40, clean.shape))
+    return Volume(np.rint(noisy).astype(np.int16), PLACE, "MR", {"patient_name": "Doe^John", "modality_reason": "told"})
+
+
+@pytest.fixture
+def worker(host: Any, python_slicer: Path) -> Iterator[Any]:
+    import slicer
+
+    from DiffusionCore.slicerbridge.worker_process import WorkerProcess
+
+    made = WorkerProcess(slicer.app)
+    yield made
+    folder = made._connection and made._connection.folder
+    made.shutdown()
+    assert folder is None or not folder.exists()
+
+
+def ask(worker: Any, task: str, volume: Volume, **options: Any) -> Told:
+    told = Told()
+    worker.submit(task, options, {"volume": volume}, **told.callbacks())
+    return told
+
+
+def until(condition: Any, what: str = "") -> None:
+    from slicer_host.hand import wait_until
+
+    wait_until(condition, PATIENCE, what)
+
+
+def done(told: Told) -> Told:
+    until(lambda: told.over, "the job is over")
+    return told
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_a_scan_comes_back_on_its_grid_with_what_was_known_of_it(worker: Any) -> None:
+    states: list[str] = []
+    worker.on_state_changed(states.append)
+    assert worker.state == "ready"
+    told = done(ask(worker, "enhance", head(), preset="quick", threads=1))
+    assert told.failed is None
+    after = told.values["volume"]
+    assert after.voxels.shape == (28, 28, 28)
+    assert after.voxels.dtype == np.int16
+    assert not np.array_equal(after.voxels, head().voxels)
+    np.testing.assert_array_equal(after.ijk_to_ras, PLACE)
+    assert after.meta == {**head().meta, "enhanced": True}
+    assert told.values["provenance"]["input"]["modality_reason"] == "told"
+    assert {event.stage for event in told.progress} >= {"measure noise", "denoise", "figures"}
+    assert states == ["starting", "running", "finished"]
+    assert "Doe" not in "".join(worker.log)
+
+
+def test_the_second_job_meets_the_same_process_and_sends_nothing_again(worker: Any) -> None:
+    scan = head()
+    done(ask(worker, "inspect", scan))
+    pid, folder = worker.pid, worker._connection.folder
+    assert [path.name for path in folder.iterdir()] == ["in-1.npy"]
+    told = done(ask(worker, "preview", scan, region=[[10, 14], [0, 28], [0, 28]], threads=1))
+    assert told.values["volume"].shape == (4, 28, 28)
+    assert worker.pid == pid
+    assert [path.name for path in folder.iterdir()] == ["in-1.npy"], "the result's files are gone, the scan is kept"
+
+
+def test_scans_that_nobody_has_any_more_are_dropped(worker: Any) -> None:
+    for _ in range(3):
+        done(ask(worker, "inspect", head()))
+    folder = worker._connection.folder
+    until(lambda: len(list(folder.iterdir())) <= 2, "the older scans are dropped")
+
+
+def test_cancel_acts_at_once_and_the_worker_works_on(worker: Any) -> None:
+    told = ask(worker, "enhance", head(96), steps=40, texture=1.0, threads=1)
+    until(lambda: any(event.stage == "denoise" and event.fraction > 0 for event in told.progress), "it denoises")
+    started = time.monotonic()
+    worker.cancel()
+    assert worker.state == "cancelling"
+    done(told)
+    assert time.monotonic() - started < 2
+    assert (told.cancelled, told.values, worker.state) == (1, None, "cancelled")
+    assert done(ask(worker, "inspect", head())).values["modality"] == "MR"
+
+
+def test_cancel_while_it_starts(worker: Any) -> None:
+    told = ask(worker, "inspect", head())
+    worker.cancel()
+    assert done(told).cancelled == 1
+    assert done(ask(worker, "inspect", head())).values["suitable"] is True
+
+
+def test_the_job_that_was_asked_for_last_waits_for_a_cancel(worker: Any) -> None:
+    first = ask(worker, "enhance", head(96), steps=40, texture=1.0, threads=1)
+    with pytest.raises(UsageError, match="a job is running"):
+        ask(worker, "inspect", head())
+    worker.cancel()
+    second, third = ask(worker, "inspect", head()), ask(worker, "inspect", head())
+    assert done(third).values is not None
+    assert (first.cancelled, second.cancelled) == (1, 1)
+
+
+def test_a_worker_that_is_killed_is_a_sentence_and_the_next_job_starts_another(worker: Any) -> None:
+    told = ask(worker, "enhance", head(96), steps=40, texture=1.0, threads=1)
+    until(lambda: worker.state == "running", "it runs")
+    pid, folder = worker.pid, worker._connection.folder
+    os.kill(pid, signal.SIGKILL)
+    done(told)
+    assert worker.state == "failed"
+    assert "killed from outside, as a system does when memory runs out" in told.failed[0]
+    until(lambda: not folder.exists(), "its folder is removed")
+    assert done(ask(worker, "inspect", head())).values["modality"] == "MR"
+    assert worker.pid != pid
+
+
+def test_what_the_task_refuses_is_said_in_its_words(worker: Any) -> None:
+    told = done(ask(worker, "enhance", Volume(head().voxels, PLACE, "OTHER")))
+    assert "it could not be told whether this is CT or MR" in told.failed[0]
+    assert worker.exit_code == 7
+    assert worker.state == "failed"
+
+
+def test_a_disk_that_is_full_on_the_way_in(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from DiffusionCore.slicerbridge import transfer
+
+    def full(path: Path, array: np.ndarray) -> None:
+        raise OutputError("no space left for 0 MiB of voxels")
+
+    monkeypatch.setattr(transfer, "write_array", full)
+    told = done(ask(worker, "inspect", head()))
+    assert told.failed[0] == "no space left for 0 MiB of voxels"
+    assert worker.exit_code == 5
+
+
+def test_shutdown_leaves_no_process_and_no_folder(worker: Any) -> None:
+    told = ask(worker, "enhance", head(96), steps=40, texture=1.0, threads=1)
+    until(lambda: worker.state == "running", "it runs")
+    pid, folder = worker.pid, worker._connection.folder
+    worker.shutdown()
+    assert told.cancelled == 1
+    assert not is_running(pid)
+    assert not folder.exists()
+    assert done(ask(worker, "inspect", head())).values is not None
+
+
+def test_the_application_owns_it(host: Any, python_slicer: Path) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.worker_process import application_worker
+
+    worker = application_worker(slicer.app)
+    assert application_worker(slicer.app) is worker
+    done(ask(worker, "inspect", head()))
+    pid = worker.pid
+    slicer.app.aboutToQuit.emit()
+    assert not is_running(pid)
+
+
+def test_nothing_is_run_while_packages_are_missing(host: Any, python_slicer: Path) -> None:
+    from DiffusionCore.slicerbridge.worker_process import WorkerProcess
+
+    host.pip.missing = {"torch"}
+    worker = WorkerProcess()
+    assert worker.state == "not installed"
+    told = done(ask(worker, "inspect", head()))
+    assert told.failed[0] == "packages are missing: torch>=2.4"
+    host.pip.reset()
+    assert worker.look_for_packages() == []
+
+
+STUBBORN = """
+import json, os, sys, tempfile, time
+os.setsid()
+folder = tempfile.mkdtemp()
+def say(**message): print(json.dumps(message), flush=True)
+say(type="hello", protocol={protocol}, version="0", pid=os.getpid(), folder=folder, tasks=[], max_line=9, heartbeat=1)
+print("a launcher's own words", flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    if asked["type"] == "submit":
+        print("about to do it", file=sys.stderr, flush=True)
+        say(type="accepted", id=asked["id"])
+        {then}
+time.sleep(600)
+"""
+
+
+def stand_in(folder: Path, then: str = "time.sleep(600)", protocol: int = 1) -> Any:
+    """A worker that is a small program, started by a launcher."""
+    import slicer
+    from slicer_host.launcher import write_launcher
+
+    from DiffusionCore.slicerbridge.worker_process import WorkerProcess
+
+    program = folder / "program.py"
+    program.write_text(STUBBORN.format(then=then, protocol=protocol))
+    launcher = write_launcher(folder)
+    return WorkerProcess(slicer.app, command=[str(launcher), str(program)])
+
+
+def test_a_worker_that_does_not_answer_a_cancel_is_killed_with_its_children(host: Any, tmp_path: Path) -> None:
+    child = "import subprocess; subprocess.Popen(['sleep', '600']); time.sleep(600)"
+    worker = stand_in(tmp_path, child)
+    told = ask(worker, "inspect", head())
+    until(lambda: worker.state == "running", "it runs")
+    pid, folder = worker.pid, worker._connection.folder
+    group = os.getpgid(pid)
+    assert group == pid
+    started = time.monotonic()
+    worker.cancel()
+    done(told)
+    assert 0.7 < time.monotonic() - started < 2
+    assert told.cancelled == 1
+    until(lambda: not is_running(pid), "it is gone")
+    until(lambda: not any_in_group(group), "its children are gone")
+    until(lambda: not folder.exists(), "its folder is gone")
+    assert not worker._ending
+
+
+def any_in_group(group: int) -> bool:
+    """Whether a process of the group runs."""
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                fields = (process / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == group and fields[0] != "Z":
+                return True
+    return False
+
+
+def test_a_crash_is_said_with_the_last_words(host: Any, tmp_path: Path) -> None:
+    worker = stand_in(tmp_path, "sys.exit(3)")
+    told = done(ask(worker, "inspect", head()))
+    sentence, details = told.failed
+    assert "it ended by itself (exit code 3); its last words: about to do it" in sentence
+    assert "a launcher's own words" in details
+
+
+def test_another_version_of_the_protocol_is_refused(host: Any, tmp_path: Path) -> None:
+    worker = stand_in(tmp_path, protocol=2)
+    told = done(ask(worker, "inspect", head()))
+    assert "it speaks version 2 of the protocol" in told.failed[0]
+    worker.shutdown()
+
+
+def test_a_program_that_is_not_there(host: Any, tmp_path: Path) -> None:
+    from DiffusionCore.slicerbridge.worker_process import WorkerProcess
+
+    told = done(ask(WorkerProcess(command=[str(tmp_path / "no-such-program")]), "inspect", head()))
+    assert "could not be started" in told.failed[0]
+
+
+def test_the_application_is_not_held_up_by_a_scan_of_256(worker: Any) -> None:
+    """The main thread's own time from one turn of the event loop to the next, which other programs don't change."""
+    import qt
+
+    scan = Volume(np.tile(head(64).voxels, (4, 4, 4)), PLACE, "MR")
+    done(ask(worker, "inspect", head()))
+    spent, last = [0.0], [time.thread_time()]
+
+    def tick() -> None:
+        now = time.thread_time()
+        spent.append(now - last[0])
+        last[0] = now
+
+    timer = qt.QTimer()
+    timer.setInterval(5)
+    timer.connect("timeout()", tick)
+    timer.start()
+    told = done(ask(worker, "enhance", scan, strength=0.0, sigma=40.0))
+    timer.stop()
+    np.testing.assert_array_equal(told.values["volume"].voxels, scan.voxels)
+    assert max(spent) < 0.1
+
+
+def test_many_jobs_leave_nothing_behind(worker: Any) -> None:
+    scan = head()
+
+    def handles() -> tuple[int, int]:
+        children = [path for path in Path("/proc").iterdir() if path.name.isdigit() and parent_of(path) == os.getpid()]
+        return len(list(Path("/proc/self/fd").iterdir())), len(children)
+
+    def run(number: int) -> None:
+        told = ask(worker, "preview", scan, region=[[10, 12], [0, 28], [0, 28]], threads=1)
+        if number % 3 == 0:
+            worker.cancel()
+        done(told)
+
+    for number in range(1, 5):
+        run(number)
+    before = handles()
+    for number in range(5, 30):
+        run(number)
+    assert handles() <= before
+    assert len(list(worker._connection.folder.iterdir())) == 1
+
+
+def parent_of(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
