@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from .markups import Box
 
-# Okabe & Ito's colours, told apart with any colour vision; the map runs from dark blue to yellow.
-SAID, OTHER, BOX, SALIENCY = "#0072B2", "#BBBBBB", "#E69F00", "cividis"
-LEAST_SHOWN = 0.15  # of the map's own range: below it the scan is seen bare
+# Okabe & Ito's colours, told apart with any colour vision; the map runs from black over orange to yellow.
+SAID, OTHER, BOX, SALIENCY = "#0072B2", "#BBBBBB", "#56B4E9", "inferno"
+LEAST_SHOWN = 0.1  # below it the scan is seen bare
 PICTURE, BARS, FOOTER = 3.3, 0.42, 0.55
 
 
@@ -75,8 +75,8 @@ def draw_classification(
 ) -> Figure:
     """The matplotlib Figure: bars above, below them three planes through the map's middle of mass, with the boxes.
 
-    Without probabilities `note` stands in the place of the bars. The map is drawn at half strength where it is more than
-    a little above its lowest value, on the scan at one window.
+    Without probabilities `note` stands in the place of the bars. The map, 0 to 1, is always drawn on that scale, so that
+    two scans can be compared; it is the stronger the higher it is.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -101,11 +101,10 @@ def draw_classification(
     bars = axes_at(1.9, 0.5, page[0] - 2.9, BARS * max(len(probabilities), 1))
     draw_bars(bars, probabilities, note)
     window = (0.0, 1.0) if scan.modality == "LABEL" else display_window(scan)
-    levels = limits_of(saliency)
     left, shown = 0.15, None
     for view, layer, width, height in zip(under, over, widths, (h * scale for h in heights), strict=True):
         axes = axes_at(left, top + (tall - height) / 2, width, height)
-        shown = draw_plane(axes, view, layer, window, levels) or shown
+        shown = draw_plane(axes, view, layer, window) or shown
         draw_boxes(axes, scan, view, boxes, place)
         left += width + 0.15
     if shown is not None:
@@ -142,9 +141,7 @@ def draw_bars(axes: Axes, probabilities: Sequence[Probability], note: str) -> No
         axes.spines[side].set_visible(False)
 
 
-def draw_plane(
-    axes: Axes, view: PlaneView, layer: PlaneView | None, window: tuple[float, float], levels: tuple[float, float]
-) -> object:
+def draw_plane(axes: Axes, view: PlaneView, layer: PlaneView | None, window: tuple[float, float]) -> object:
     """A slice with the map over it, the letters of its edges; gives what a colour bar is made from."""
     from matplotlib.patheffects import withStroke
 
@@ -152,11 +149,10 @@ def draw_plane(
     axes.imshow(view.image, origin="lower", aspect="auto", interpolation="nearest", cmap="gray", vmin=low, vmax=high)
     shown = None
     if layer is not None:
-        begin, end = levels
-        strength = np.clip((layer.image - begin) / (end - begin), 0, 1)
+        strength = np.clip(layer.image, 0, 1)
         shown = axes.imshow(
-            layer.image, origin="lower", aspect="auto", interpolation="nearest", cmap=SALIENCY, vmin=begin, vmax=end,
-            alpha=np.where(strength > LEAST_SHOWN, 0.25 + 0.4 * strength, 0.0),
+            layer.image, origin="lower", aspect="auto", interpolation="nearest", cmap=SALIENCY, vmin=0, vmax=1,
+            alpha=np.where(strength > LEAST_SHOWN, 0.15 + 0.5 * strength, 0.0),
         )  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
@@ -199,14 +195,3 @@ def focus(scan: Volume, saliency: Volume | None) -> tuple[int, int, int]:
         return tuple(size // 2 for size in to_canonical_axes(scan).shape)
     values = to_canonical_axes(saliency).voxels
     return tuple(round(float(x)) for x in np.argwhere(values >= 0.995 * values.max()).mean(axis=0))
-
-
-def limits_of(saliency: Volume | None) -> tuple[float, float]:
-    """The map's own range where it is not 0, so that a weak map is seen too; the colour bar says how weak."""
-    if saliency is None:
-        return 0.0, 1.0
-    inside = saliency.voxels[saliency.voxels > 0]
-    if not inside.size:
-        return 0.0, 1.0
-    low, high = float(inside.min()), float(inside.max())
-    return (low, high) if high - low > 1e-6 else (max(low - 0.5, 0.0), low + 0.5)
