@@ -24,11 +24,11 @@ class SynthesizeOptions(Options):
     count: Annotated[int, Field(ge=1, le=10_000, description="images to make")] = 16
     condition: Annotated[
         str | None,
-        BeforeValidator(as_text),
         Field(
             pattern=ASKED,
             description="what is asked for, name=value or name=low:high (evenly over the images), several with commas",
         ),
+        BeforeValidator(as_text),
     ] = None
     steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps; default: the card's")] = None
     upscaler_steps: Annotated[

@@ -119,6 +119,61 @@ def installed(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory, monke
     return tiny_models
 
 
+def untrained_synthesis(folder: Path, upscale: int = 1, size: tuple[int, ...] = (8, 8), **synthesis: object) -> Path:
+    """A synthesis model with random weights: of z_fraction from noise, or an upscaler."""
+    import torch
+
+    from DiffusionCore.diffusion import make_process
+    from DiffusionCore.models import Card, DiffusionSpec, NetworkSpec, Range, SynthesisSpec, ValidRanges, save_model
+    from DiffusionCore.networks import DenoiserConfig, UNetConfig, build_denoiser
+
+    scalars = 2  # the timestep, and a label or the noise of what is enlarged
+    unet = UNetConfig(
+        spatial_dims=len(size), in_channels=min(upscale, 2), channels=(4, 8), embedding=8, scalars=scalars, swin=True
+    )
+    state = "image" if upscale == 1 else "upscale"
+    process = make_process("cosine_zero_snr", 40)
+    with torch.random.fork_rng():
+        torch.manual_seed(upscale)
+        denoiser = build_denoiser(DenoiserConfig(network=unet, state=state), process.signal, process.noise)
+        torch.nn.init.normal_(denoiser.network.tail.weight, std=0.2)
+        torch.nn.init.normal_(denoiser.network.middle.blocks[0].film.weight, std=0.2)
+        torch.nn.init.normal_(denoiser.network.middle.blocks[0].conv2.weight, std=0.2)
+    facts = {"size": size, "spacing_mm": (2.0, 1.5, 1.0), "steps": 4, "upscale": upscale, "augmentation": 0.05}
+    if upscale == 1:
+        facts["labels"] = [{"name": "z_fraction", "low": 0.2, "high": 0.8}]
+    wide = Range(low=1e-4, high=10.0)
+    card = Card(
+        name=folder.name,
+        task="synthesize",
+        modality="MR",
+        input="none" if upscale == 1 else "volume",
+        summary="Untrained, for tests.",
+        network=NetworkSpec(unet=dataclasses.asdict(unet), state=state),
+        diffusion=DiffusionSpec(process="cosine_zero_snr", steps=40),
+        normalisation="p99.5",
+        valid=ValidRanges(sigma_normalised=wide, spacing_mm=wide, slice_spacing_mm=wide),
+        synthesis=SynthesisSpec(**{**facts, **synthesis}),
+    )
+    save_model(folder, card, denoiser)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_synthesis() -> Callable[..., Path]:
+    """untrained_synthesis(folder, upscale, size, **what its card's `synthesis` says) -> the folder of a new model."""
+    return untrained_synthesis
+
+
+@pytest.fixture(scope="session")
+def tiny_cascade(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The base model of a cascade 8 × 8 to 16 × 16 to 32 × 32, its upscalers beside it."""
+    root = tmp_path_factory.mktemp("cascade")
+    untrained_synthesis(root / "twice", 2, (16, 16))
+    untrained_synthesis(root / "fourfold", 2, (32, 32))
+    return untrained_synthesis(root / "base", then=["twice", "fourfold"])
+
+
 @pytest.fixture(scope="session")
 def mr() -> Volume:
     """A noisy MR phantom (24, 26, 28): two tissues, dark background, Rician noise of sigma 40."""
