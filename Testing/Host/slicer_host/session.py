@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Session:
         self.app._set_testing(True)
         self.extensions({"PyTorch"})
         self.pip.reset()
+        self.dicom_images({})
         QtCore.QSettings().clear()
         self.clear_scene()
         self.layout_manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView)
@@ -82,6 +84,10 @@ class Session:
         """These extensions are installed."""
         self.application.extensions._set_installed(names)
         sys.modules.pop("PyTorchUtils", None)
+
+    def dicom_images(self, images: Mapping[str, Mapping[str, str]]) -> None:
+        """These images are in Slicer's DICOM database: SOP instance UID -> tag ("0008,0060", or "file") -> value."""
+        slicer.dicomDatabase._set(images)
 
     def load_module(self, name: str, path: Path | None = None) -> Any:
         """Load a scripted module of the repository, or of `path`, as the application does when it starts."""
@@ -146,6 +152,6 @@ class Session:
     def panel_picture(self, name: str, width: int = 440) -> np.ndarray:
         """(height, width, 3) uint8 of a module's panel at its full height."""
         panel: QtWidgets.QWidget = getattr(slicer.modules, name.lower()).widgetRepresentation()
-        height = max(panel.layout().heightForWidth(width), panel.sizeHint().height())
+        height = max(panel.layout().heightForWidth(width), panel.property("sizeHint").height())
         sized(panel, QtCore.QSize(width, height))
         return pictures.picture_of(panel)
