@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+import contextlib
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from ..tasks.inspect_scan import inspect_volume
 from ..tasks.options import Options
 from ..tasks.preview import preview
 from ..volume import Volume
-from .options import EnhanceJob, EstimateJob, PreviewJob, slices
+from .options import ClassifyJob, EnhanceJob, EstimateJob, PreviewJob, SynthesizeJob, slices
 from .session import Session
+
+if TYPE_CHECKING:
+    from ..tasks.superres_options import SuperResolveOptions
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,41 @@ def run_estimate(job: Job, session: Session, progress: Progress) -> dict[str, An
     expected = estimate(volume.shape, model, options, seconds_per_voxel=rate)
     session.keep_rate(expected.seconds_per_voxel, *key)
     return asdict(expected)
+
+
+def run_super_resolve(job: Job, session: Session, progress: Progress) -> Any:
+    from ..tasks.cascade import axis_groups, chosen_models
+    from ..tasks.finer_grid import finer_grid
+    from ..tasks.super_resolve import super_resolve
+
+    options: SuperResolveOptions = job.options
+    volume = job.volumes["volume"]
+    modality = options.modality or volume.modality
+    models = None
+    with contextlib.suppress(ModelError):  # the task itself says what is wrong, in its own order
+        patterns = [pattern for _, pattern in axis_groups(volume.spacing, finer_grid(volume, options).factors)]
+        models = chosen_models(options.model, modality, patterns, session.load)
+    reference = job.volumes.get("reference")
+    return super_resolve(volume, reference=reference, progress=progress, loaded=models, **options.model_dump())
+
+
+def run_synthesize(job: Job, _session: Session, progress: Progress) -> Any:
+    from ..tasks.synthesize import synthesize
+
+    options: SynthesizeJob = job.options
+    return synthesize(options.model, progress=progress, **options.model_dump(exclude={"model"}))
+
+
+def run_classify(job: Job, session: Session, progress: Progress) -> Any:
+    from ..tasks.classify import classify, fitting_model
+
+    options: ClassifyJob = job.options
+    volume = job.volumes["volume"]
+    if options.modality:
+        volume = replace(volume, modality=options.modality)
+    model = session.load_classifier(options.model or fitting_model(volume))
+    given = options.model_dump(exclude={"region"})
+    return classify(volume, region=slices(options.region), progress=progress, loaded=model, **given)
 
 
 def mask_of(job: Job) -> np.ndarray | None:

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..tasks.classify_options import ClassifyOptions
 from ..tasks.options import EnhanceOptions
+from ..tasks.synthesize_options import SynthesizeOptions
 
 Ends = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]]
 Region = tuple[Ends, Ends, Ends]
@@ -30,6 +32,18 @@ class EstimateJob(EnhanceOptions):
     seconds_per_voxel: Annotated[
         float | None, Field(gt=0, allow_inf_nan=False, description="of one pass on this device, if known from before")
     ] = None
+
+
+class SynthesizeJob(SynthesizeOptions):
+    """`synthesize`, whose model the command line has as an argument."""
+
+    model: Annotated[str, Field(description="name or folder")]
+
+
+class ClassifyJob(ClassifyOptions):
+    """`classify`, of all or a part of the scan."""
+
+    region: Annotated[Region | None, Field(description="[[k0, k1], [j0, j1], [i0, i1]] in voxels; default: all")] = None
 
 
 def slices(region: Region | None) -> tuple[slice, slice, slice] | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..metrics import NoiseEstimate
@@ -14,36 +15,47 @@ from ..tasks.enhance import dimensions, prepare
 from ..tasks.options import EnhanceOptions
 
 if TYPE_CHECKING:
-    from ..models import Model
+    from ..models import Classifier, Model
     from ..progress import Progress
     from ..volume import Volume
 
-MODELS = 3  # a bundled one takes a few megabytes
+MODELS = 4  # a bundled one takes a few megabytes
 
 
 class Session:
     """A scan is known by the name of its file, which no other voxels ever have."""
 
     def __init__(self) -> None:
-        self._models: OrderedDict[Path, tuple[tuple[int, ...], Model]] = OrderedDict()
+        self._models: OrderedDict[Path, tuple[tuple[int, ...], Any]] = OrderedDict()
         self._noises: dict[tuple[str, str], NoiseEstimate] = {}
         self._rates: dict[tuple[object, ...], float] = {}
         self._ready: tuple[tuple[object, ...], Prepared] | None = None
 
     def load(self, name_or_path: str | Path) -> Model:
-        """A model, from memory if its files are as they were. Raises `ModelError`."""
-        from ..models import find_model, load_model
+        """A model that makes images, from memory if its files are as they were. Raises `ModelError`."""
+        from ..models import load_model
+
+        return self._kept(name_or_path, load_model)
+
+    def load_classifier(self, name_or_path: str | Path) -> Classifier:
+        """The same for one that classifies."""
+        from ..models import load_classifier
+
+        return self._kept(name_or_path, load_classifier)
+
+    def _kept(self, name_or_path: str | Path, load: Callable[[Path], Any]) -> Any:
+        from ..models import find_model
 
         folder = find_model(name_or_path).absolute()
         stamp = tuple(file.stat().st_mtime_ns for file in sorted(folder.iterdir()))
         if folder in self._models and self._models[folder][0] == stamp:
             self._models.move_to_end(folder)
             return self._models[folder][1]
-        model = load_model(folder)
-        self._models[folder] = (stamp, model)
+        self._models[folder] = (stamp, load(folder))
+        self._models.move_to_end(folder)
         while len(self._models) > MODELS:
             self._models.popitem(last=False)
-        return model
+        return self._models[folder][1]
 
     def model_for(self, task: str, volume: Volume, options: EnhanceOptions) -> Model | None:
         """The model that the options name, else the best for the scan; None where the task itself has to complain."""

@@ -45,6 +45,11 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         "preview": Task("worker.jobs:run_preview", "worker.options:PreviewJob", takes=("mask",)),
         "inspect": Task("worker.jobs:run_inspect", "worker.options:EnhanceJob"),
         "estimate": Task("worker.jobs:run_estimate", "worker.options:EstimateJob"),
+        "super_resolve": Task(
+            "worker.jobs:run_super_resolve", "tasks.superres_options:SuperResolveOptions", takes=("reference",)
+        ),
+        "synthesize": Task("worker.jobs:run_synthesize", "worker.options:SynthesizeJob", needs=()),
+        "classify": Task("worker.jobs:run_classify", "worker.options:ClassifyJob"),
         "report": Task("worker.keep:run_report", "worker.keep:ReportJob", ("before", "after"), ("uncertainty",)),
         "export_dicom": Task("worker.keep:run_export", "worker.keep:ExportJob"),
     }

@@ -1,0 +1,45 @@
+"""Synthesis and classification through the worker: the tasks' own results, their models kept."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from DiffusionCore.tasks.classify import classify
+from DiffusionCore.tasks.synthesize import synthesize
+from DiffusionCore.volume import Volume
+
+
+def test_synthesis_needs_no_volume(worker, tiny_cascade):
+    options = {"model": str(tiny_cascade), "count": 2, "steps": 2, "seed": 5}
+    worker.say({"type": "submit", "id": "s", "task": "synthesize", "options": options, "volumes": {}})
+    values = worker.answer("result", "error")["values"]
+    made = synthesize(tiny_cascade, count=2, steps=2, seed=5)
+    np.testing.assert_array_equal(worker.array(values["volumes"][0]), made.volumes[0].voxels)
+    assert values["volumes"][0]["volume"]["meta"] == {"synthetic": True}
+    assert values["images"]["array"]["shape"] == list(made.images.shape)
+
+
+def test_synthesis_without_a_model_is_refused(worker):
+    worker.say({"type": "submit", "id": "s", "task": "synthesize", "options": {}, "volumes": {}})
+    assert "--model" in worker.answer("error")["message"]
+
+
+def test_classification_of_a_label_map(worker, tiny_classifiers):
+    k, j, i = np.indices((32, 32, 32)) - 16
+    structure = Volume(((k**2 + j**2 + i**2) < 90).astype(np.uint8), np.eye(4), "LABEL")
+    options = {"model": str(tiny_classifiers["labelmap"]), "samples": 3, "steps": 2, "seed": 1, "force": True}
+    first = worker.result("classify", structure, **options)
+    expected = classify(structure, **options)
+    assert first["answer"] == expected.answer
+    given = [one["probability"] for one in first["probabilities"]]
+    np.testing.assert_allclose(given, [one.probability for one in expected.probabilities])
+    np.testing.assert_array_equal(worker.array(first["saliency"]), expected.saliency.voxels)
+    assert worker.result("classify", structure, **options)["probabilities"] == first["probabilities"]
+
+
+def test_describe_tells_of_every_task_that_is_here(worker):
+    for number, task in enumerate(worker.hello["tasks"]):
+        worker.say({"type": "describe", "id": f"d{number}", "task": task})
+        found = worker.answer("description", "error")
+        assert found["type"] == "description", found
+        assert found["task"] == task
