@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
+from DiffusionCore.inference import GenerationSettings, Wanted, generate
 from DiffusionCore.models.registry import load_model
 from DiffusionCore.training.config_file import load_config
 from DiffusionCore.training.readers import read_scans
 from DiffusionCore.training.run import train
-from DiffusionCore.inference import GenerationSettings, Wanted, generate
 
 CONFIG = Path(__file__).resolve().parents[3] / "configs" / "toy_digits.yaml"
 
