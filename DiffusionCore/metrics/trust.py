@@ -13,12 +13,11 @@ from DiffusionCore.errors import UsageError
 from DiffusionCore.metrics.noise_estimate import NoiseEstimate
 from DiffusionCore.metrics.noise_level import estimate_sigma
 from DiffusionCore.metrics.trust_bias import Bias, volume_bias
-from DiffusionCore.metrics.trust_structure import Structure, places_of, residual_structure
+from DiffusionCore.metrics.trust_places import Place, find_places
+from DiffusionCore.metrics.trust_structure import Structure, residual_structure
 from DiffusionCore.metrics.trust_uncertainty import Sureness, sureness
 from DiffusionCore.metrics.trust_words import (
-    PLACE_SCORE,
     Finding,
-    Place,
     bias_findings,
     range_findings,
     structure_findings,
@@ -34,8 +33,8 @@ LEAST_STRENGTH = 0.05
 class Trust:
     """What speaks for and against a result.
 
-    structure    standard scores on the scan's grid, float32: positive where the scan showed something that the result
-                 does not, negative the other way round; 0 outside tissue, and where too little was removed to judge
+    structure    standard scores on the scan's grid, float32: positive where the scan was brighter than the result; 0
+                 outside tissue, and where too little was removed to judge
     share        part of the tissue that is flagged, 0 to 1: the one number (alarm from 0.05)
     excess       what was removed over what noise would be, at coarse scales; 1 or less in a good result
     places       the strongest flagged places, first the strongest
@@ -111,7 +110,6 @@ def trust(
     """
     if original.shape != enhanced.shape:
         raise UsageError(f"the original is {original.shape} and the enhanced scan {enhanced.shape} voxels")
-    rician = noise.kind == "rician"
     structure = None
     if strength >= LEAST_STRENGTH and noise.sigma > 0:
         if original.modality == "CT" and noise.spectrum is None:
@@ -119,10 +117,10 @@ def trust(
             noise = replace(noise, spectrum=measured.spectrum, correlation=measured.correlation)
         full = enhanced if strength == 1 else _at_full_strength(original, enhanced, strength)
         structure = residual_structure(original, full, noise, sigma=sigma, mask=mask)
-    bias = volume_bias(original, enhanced, noise.sigma * strength, rician=rician, mask=mask)
+    bias = volume_bias(original, enhanced, noise, strength=strength, mask=mask)
     tissue = np.asarray(original.voxels) != 0 if structure is None else structure.tissue
     sure = None if uncertainty is None else sureness(uncertainty, tissue, calibrated=calibrated)
-    places = () if structure is None else _places(structure, original)
+    places = () if structure is None else find_places(structure, original, full)
     unit = "HU" if original.modality == "CT" else "grey levels"
     return Trust(
         structure=_as_map(original, structure),
@@ -132,7 +130,7 @@ def trust(
         bias=bias,
         uncertainty=sure,
         findings=(
-            *_structure_words(structure, places),
+            *_structure_words(structure, places, unit),
             *bias_findings(bias),
             *uncertainty_findings(sure, unit),
             *(() if out_of_range is None else range_findings(out_of_range)),
@@ -140,25 +138,15 @@ def trust(
     )
 
 
-def _structure_words(structure: Structure | None, places: Sequence[Place]) -> list[Finding]:
+def _structure_words(structure: Structure | None, places: Sequence[Place], unit: str) -> list[Finding]:
     if structure is None:
         return [Finding("structure", False, "too little was removed to judge what it was")]
-    return structure_findings(structure.share, structure.excess, structure.known, places)
+    return structure_findings(structure.share, structure.excess, structure.known, places, unit)
 
 
 def _at_full_strength(original: Volume, enhanced: Volume, strength: float) -> Volume:
     y = original.voxels.astype(np.float32)
     return enhanced.with_voxels(y + (enhanced.voxels.astype(np.float32) - y) / np.float32(strength))
-
-
-def _places(structure: Structure, volume: Volume) -> tuple[Place, ...]:
-    found = []
-    for score, size, (k, j, i) in places_of(structure, volume.spacing, PLACE_SCORE):
-        r, a, s = (volume.ijk_to_ras @ (i, j, k, 1))[:3]
-        found.append(
-            Place(round(score, 2), round(size, 2), (round(float(r), 1), round(float(a), 1), round(float(s), 1)))
-        )
-    return tuple(found)
 
 
 def _as_map(volume: Volume, structure: Structure | None) -> Volume:

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.metrics.flat_tissue import grid_sample, reference_level, slices_alike
+from DiffusionCore.metrics.noise_estimate import NoiseEstimate
+from DiffusionCore.metrics.trust_noise_model import box_response, noise_shape
 from DiffusionCore.volume import Volume
 
 Floats = npt.NDArray[np.float32]
@@ -63,14 +65,21 @@ class Bias:
     volumes: tuple[Amount, ...]
 
 
-def volume_bias(original: Volume, enhanced: Volume, sigma: float, *, rician: bool, mask: Mask | None = None) -> Bias:
+def volume_bias(
+    original: Volume, enhanced: Volume, noise: NoiseEstimate, *, strength: float = 1.0, mask: Mask | None = None
+) -> Bias:
     """Compare mean and volumes of tissue in `enhanced` with those in `original`, on one grid.
 
-    Both are averaged over 3 x 3 x 3 voxels first (3 x 3 where slices are thick), so that noise hardly crosses the
-    thresholds; in MR magnitude data the original's mean is freed of its Rician bias (`amplitude^2 = mean^2 - sigma^2`,
-    within 0.5 % above 3 sigma), which the enhanced scan has not. Parts are the eighths of the scan about the tissue's
-    centre. Thresholds: `CT_THRESHOLDS`; in MR tissue, and Otsu's two thresholds in it.
+    Both are averaged over 3 x 3 x 3 voxels first (3 x 3 where slices are thick). Noise that is left in the original's
+    averages takes voxels across the thresholds; so the enhanced volume is that expected with the same noise on it, the
+    sum over voxels of Phi((value - threshold) / deviation). In MR magnitude data the original is freed of its Rician
+    bias (amplitude^2 = mean^2 - sigma^2, within 0.5 % above 3 sigma), which the enhanced scan has not; where it was
+    blended with `strength` below 1, of that part. Parts are the eighths of the scan about the tissue's centre.
+    Thresholds: `CT_THRESHOLDS`; in MR that of tissue and those between tissues (`tissue_thresholds`).
     """
+    rician, sigma = noise.kind == "rician", noise.sigma * strength
+    shape = noise_shape(noise, white=rician and not noise.correlated)
+    left = sigma * shape.deviation(box_response(_window(original)))
     before, after = (_averaged(volume) for volume in (original, enhanced))
     if rician:
         np.square(before, out=before)
@@ -80,7 +89,8 @@ def volume_bias(original: Volume, enhanced: Volume, sigma: float, *, rician: boo
         thresholds = CT_THRESHOLDS
     else:
         lowest = max(MR_TISSUE * reference_level(original.voxels), MR_SNR * sigma)
-        thresholds = tuple(zip((lowest, *otsu_thresholds(after, lowest)), MR_NAMES, strict=False))
+        levels = tissue_thresholds(after, lowest)
+        thresholds = tuple(zip((lowest, *levels), MR_NAMES, strict=False))
     unit = "HU" if original.modality == "CT" else "grey levels"
     tissue = (before + after) * np.float32(0.5) > thresholds[0][0]
     if mask is not None:
@@ -89,15 +99,15 @@ def volume_bias(original: Volume, enhanced: Volume, sigma: float, *, rician: boo
     ml = float(abs(np.linalg.det(original.ijk_to_ras[:3, :3]))) / 1000
     volumes = []
     for level, name in thresholds:
-        above = [values > level for values in (before, after)]
+        above = [before > level, _expected_above(after, level, left)]
         if mask is not None:
-            above = [found & mask for found in above]
-        counts = [(_count(above[0][part]) * ml, _count(above[1][part]) * ml) for _, part in parts]
+            above = [found * mask for found in above]
+        counts = [tuple(float(found[part].sum(dtype=np.float64)) * ml for found in above) for _, part in parts]
         volumes.append(_amount(f"{name} (above {level:.4g} {unit})", "mL", counts, parts, percent=True))
     return Bias(_mean(before, after, tissue, parts, unit, ml), tuple(volumes))
 
 
-def otsu_thresholds(values: npt.NDArray, above: float, bins: int = 96) -> tuple[float, float] | tuple[()]:
+def tissue_thresholds(values: npt.NDArray, above: float, bins: int = 96) -> tuple[float, ...]:
     """The two thresholds that split the values over `above` in three classes of least variance within.
 
     Empty where nearly all values are alike. Source: Otsu, IEEE Trans Syst Man Cybern 9:62 (1979).
@@ -120,15 +130,30 @@ def otsu_thresholds(values: npt.NDArray, above: float, bins: int = 96) -> tuple[
 
     a, b = np.triu_indices(bins - 1, k=1)
     a, b = a + 1, b + 1
-    best = int(np.argmax(between(0 * a, a) + between(a, b) + between(b, 0 * b + bins)))
-    return float(edges[a[best]]), float(edges[b[best]])
+    score = between(0 * a, a) + between(a, b) + between(b, 0 * b + bins)
+    best = np.flatnonzero(score >= score.max() * (1 - 1e-9))  # where nothing lies between tissues: the middle
+    return float(edges[int(a[best].mean())]), float(edges[int(b[best].mean())])
+
+
+def _expected_above(values: Floats, level: float, deviation: float) -> Floats:
+    """Probability of each value to be above `level` with normal noise on it."""
+    from scipy.special import ndtr
+
+    above = (values > level).astype(np.float32)
+    near = np.abs(values - np.float32(level)) < 4 * deviation
+    if deviation > 0:
+        above[near] = ndtr((values[near] - np.float32(level)) / np.float32(deviation))
+    return above
 
 
 def _averaged(volume: Volume) -> Floats:
     from scipy.ndimage import uniform_filter
 
-    depth = 3 if slices_alike(len(volume.voxels), volume.spacing) else 1
-    return uniform_filter(np.asarray(volume.voxels, dtype=np.float32), (depth, 3, 3), mode="nearest")
+    return uniform_filter(np.asarray(volume.voxels, dtype=np.float32), _window(volume), mode="nearest")
+
+
+def _window(volume: Volume) -> tuple[int, int, int]:
+    return (3 if slices_alike(len(volume.voxels), volume.spacing) else 1, 3, 3)
 
 
 def _parts(tissue: Mask, ijk_to_ras: npt.NDArray) -> Iterator[tuple[str, tuple[slice, ...]]]:

@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.float32]
 PLANE, DEPTH = 64, 32
 """Frequencies along the axes of a slice, and across slices, that a filter is integrated over."""
 STRONGEST_BETWEEN_SLICES = 0.9
+TRUNCATE = 3.0
+"""Standard deviations at which a Gaussian is cut off."""
 MOST_SNR, STEPS = 30, 40
 """Amplitude over sigma from which Rician noise counts as normal, and entries of its table a unit below."""
 
@@ -64,9 +66,21 @@ def frequencies() -> tuple[npt.NDArray[np.float64], ...]:
     return np.fft.fftfreq(DEPTH), np.fft.fftfreq(PLANE), np.fft.fftfreq(PLANE)
 
 
+def gaussian_line(width: float) -> npt.NDArray[np.float64]:
+    """The weights along one axis of `scipy.ndimage.gaussian_filter` with `truncate=TRUNCATE`."""
+    reach = int(TRUNCATE * width + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-6)) ** 2)
+    return weights / weights.sum()
+
+
 def gaussian_response(widths: Sequence[float]) -> npt.NDArray[np.float64]:
-    """Response of a Gaussian of these standard deviations (voxels along k, j, i)."""
-    return _outer([np.exp(-2 * (np.pi * s * f) ** 2) for s, f in zip(widths, frequencies(), strict=True)])
+    """Response of a Gaussian of these standard deviations (voxels along k, j, i), as it is sampled and cut off."""
+    lines = []
+    for width, frequency in zip(widths, frequencies(), strict=True):
+        weights = gaussian_line(width)
+        lag = np.arange(len(weights)) - len(weights) // 2
+        lines.append(np.cos(2 * np.pi * np.outer(frequency, lag)) @ weights)
+    return _outer(lines)
 
 
 def box_response(widths: Sequence[int]) -> npt.NDArray[np.float64]:

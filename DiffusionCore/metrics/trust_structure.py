@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +11,10 @@ from DiffusionCore.metrics.flat_tissue import reference_level
 from DiffusionCore.metrics.masks import tissue_mask
 from DiffusionCore.metrics.noise_estimate import NoiseEstimate
 from DiffusionCore.metrics.trust_noise_model import (
+    TRUNCATE,
     NoiseShape,
     box_response,
+    gaussian_line,
     gaussian_response,
     noise_shape,
     standardised,
@@ -40,8 +41,7 @@ DARKEST = 2.0
 class Structure:
     """Standard scores of what was removed, against what the noise model would leave.
 
-    z       (K, J, I) float32, 0 outside `tissue`: positive where the scan showed something that the result does not,
-            negative where the result shows something that the scan did not
+    z       (K, J, I) float32, 0 outside `tissue`: positive where the scan was brighter than the result
     tissue  (K, J, I) bool, where it was looked at
     excess  typical size of the standard scores over that of noise: under 1 in a good result, which leaves a little of
             the noise; scores are divided by it where it is more than 1
@@ -72,8 +72,8 @@ def residual_structure(
        `SCALES`. A Gaussian of width s sums the residual's autocorrelation over lags up to about 2 s, so the square of
        the smoothed residual over its variance under the noise's spectrum is that autocorrelation against the noise's.
     2. Edges: the local correlation of the residual with edges of the enhanced scan, sum(w u e) over its deviation under
-       the noise model. Lost sharpness gives positive scores, invented edges negative ones.
-    The map holds whichever is larger in size.
+       the noise model: large where edges lost sharpness and where edges were invented.
+    The map holds whichever is larger in size, with the sign of the smoothed residual.
     """
     rician = noise.kind == "rician"
     tissue = _tissue(original, enhanced, noise.sigma, rician)
@@ -93,7 +93,8 @@ def residual_structure(
     removed = _without_slow_changes(removed, inside, widths)
     blobs, excess = _blobs(removed, tissue[box], shape, widths)
     edges = _edges(removed, x / level, inside, shape, widths)
-    z[box] = np.where(np.abs(edges) > np.abs(blobs), edges, blobs)
+    np.maximum(np.abs(edges, out=edges), np.abs(blobs), out=edges)
+    z[box] = np.copysign(edges, blobs)
     return Structure(z, tissue, excess, known)
 
 
@@ -141,13 +142,14 @@ def _blobs(removed: Floats, tissue: Mask, shape: NoiseShape, widths: npt.NDArray
     """The largest standard score, in size, of the smoothed residual over the scales; and their excess."""
     from scipy.ndimage import gaussian_filter
 
-    slow = 1 - box_response(_boxes(widths))
+    response = 1 - box_response(_boxes(widths))
     largest, smooth, before, excess = np.zeros_like(removed), removed, 0.0, 0.0
     for scale in SCALES:
         # Smoothing what is smooth already: variances of Gaussians add up.
-        smooth = gaussian_filter(smooth, np.sqrt(scale**2 - before**2) * widths, mode="constant", truncate=3)
-        before = scale
-        score = smooth / np.float32(shape.deviation(gaussian_response(scale * widths) * slow))
+        further = np.sqrt(scale**2 - before**2) * widths
+        smooth = gaussian_filter(smooth, further, mode="constant", truncate=TRUNCATE)
+        response, before = response * gaussian_response(further), scale
+        score = smooth / np.float32(shape.deviation(response))
         typical = float(1.4826 * np.median(np.abs(score[tissue][::8])))
         excess = max(excess, typical)
         score /= np.float32(max(typical, 1.0))
@@ -160,48 +162,17 @@ def _edges(removed: Floats, x: Floats, inside: Floats, shape: NoiseShape, widths
     """Standard scores of the residual's local correlation with strong edges of `x`, both in units of sigma."""
     from scipy.ndimage import gaussian_filter
 
-    edges = x - gaussian_filter(x, EDGE_WIDTH * widths, mode="nearest", truncate=3)
+    edges = x - gaussian_filter(x, EDGE_WIDTH * widths, mode="nearest", truncate=TRUNCATE)
     squared = edges * edges
     edges *= (squared / (squared + EDGE_START**2)) ** 2
     np.clip(edges, -EDGE_MOST, EDGE_MOST, out=edges)
     edges *= inside
     window = EDGE_WINDOW * widths
-    common = gaussian_filter(removed * edges, window, mode="constant", truncate=2.5)
+    common = gaussian_filter(removed * edges, window, mode="constant", truncate=TRUNCATE)
     # The window squared is a Gaussian narrower by the root of two, of this sum.
-    summed = float(np.prod([_sum_of_squares(s) for s in window]))
-    variance = gaussian_filter(edges * edges, window / np.sqrt(2), mode="constant", truncate=2.5)
+    summed = float(np.prod([np.sum(gaussian_line(s) ** 2) for s in window]))
+    variance = gaussian_filter(edges * edges, window / np.sqrt(2), mode="constant", truncate=TRUNCATE)
     variance *= np.float32(summed * shape.gain(edges[:: max(1, len(edges) // 16)]))
     # Half a voxel's edge of one sigma is added, so that next to no edge gives next to no score.
     variance += np.float32(0.5 * summed)
     return common / np.sqrt(variance) * inside
-
-
-def _sum_of_squares(width: float) -> float:
-    """Sum of a Gaussian window's squared weights along one axis, the weights' sum being 1."""
-    reach = int(2.5 * width + 0.5)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(width, 1e-6)) ** 2)
-    weights /= weights.sum()
-    return float(np.sum(weights**2))
-
-
-def places_of(
-    structure: Structure, spacing: Sequence[float], least: float
-) -> list[tuple[float, float, tuple[int, ...]]]:
-    """(peak score with its sign, mm^3, (k, j, i) of the peak) of every flagged region whose peak is `least` or more.
-
-    Regions are of one sign; the highest peak comes first.
-    """
-    from scipy.ndimage import find_objects, label
-
-    found = []
-    for sign in (1, -1):
-        regions, _ = label(sign * structure.z > FLAGGED)
-        for number, box in enumerate(find_objects(regions), start=1):
-            own = regions[box] == number
-            scores = np.where(own, np.abs(structure.z[box]), 0)
-            peak = np.unravel_index(int(np.argmax(scores)), scores.shape)
-            if scores[peak] >= least:
-                size = float(np.count_nonzero(own) * np.prod(spacing))
-                at = tuple(int(p + s.start) for p, s in zip(peak, box, strict=True))
-                found.append((sign * float(scores[peak]), size, at))
-    return sorted(found, key=lambda place: -abs(place[0]))

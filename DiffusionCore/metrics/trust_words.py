@@ -6,30 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from DiffusionCore.metrics.trust_bias import Amount, Bias
+from DiffusionCore.metrics.trust_places import Place
 from DiffusionCore.metrics.trust_uncertainty import Sureness
 
 FLAGGED_SHARE = 0.05
 """Share of the tissue from which flagged voxels are an alarm."""
-PLACE_SCORE = 6.0
-"""Standard score of a single place from which it is named: no place of the validation scans' good results reaches it."""
 EXCESS = 1.2
 """Size of what was removed at coarse scales over that of noise, from which it is an alarm."""
 CHANGED_ML_PERCENT, CHANGED_HU, CHANGED_MEAN_PERCENT = 3.0, 2.0, 1.0
 """Changes of volume and of mean from which they are an alarm."""
 PLACES_NAMED = 3
-
-
-@dataclass(frozen=True)
-class Place:
-    """A spot where what was removed is not noise.
-
-    score  peak standard score; above 0 the scan showed more there than the result, below 0 less
-    ras    mm, right, anterior, superior
-    """
-
-    score: float
-    volume_mm3: float
-    ras: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -41,7 +27,7 @@ class Finding:
     sentence: str
 
 
-def structure_findings(share: float, excess: float, known: bool, places: Sequence[Place]) -> list[Finding]:
+def structure_findings(share: float, excess: float, known: bool, places: Sequence[Place], unit: str) -> list[Finding]:
     """How much of the tissue is flagged, the strongest places, and whether the noise model holds at all."""
     alarm = share > FLAGGED_SHARE or bool(places)
     what = "what was removed looks like noise" if not alarm else "what was removed is not only noise"
@@ -49,14 +35,15 @@ def structure_findings(share: float, excess: float, known: bool, places: Sequenc
         Finding("structure", alarm, f"{what}: {_percent(share)} of the tissue shows structure in it (alarm from 5 %)")
     ]
     for place in places[:PLACES_NAMED]:
-        did = "removed something that the scan showed" if place.score > 0 else "shows something that the scan did not"
+        did = "shows something that the scan did not" if place.invented else "lost something that the scan showed"
         r, a, s = place.ras
         found.append(
             Finding(
                 "structure",
                 True,
                 f"look at {_side(r, 'R', 'L')}, {_side(a, 'A', 'P')}, {_side(s, 'S', 'I')} mm: the result {did}, "
-                f"{place.volume_mm3:.3g} mm³ at {abs(place.score):.1f} standard deviations of the noise",
+                f"{place.volume_mm3:.3g} mm³ (contrast {place.scan:+.3g} {unit} in the scan, {place.result:+.3g} in the "
+                f"result; {abs(place.score):.1f} standard deviations of the noise)".replace("-", "−"),
             )
         )
     if len(places) > PLACES_NAMED:
