@@ -20,6 +20,7 @@ class S4Config:
     normal_class     the class that has nothing to point at: regions are where the evidence is against it. None: regions
                      follow the classes by their probability
     grid             size of the image that the model was made for; others are taken too, if the regions fit in
+    window           (low, high): values are cut off there and brought to 0..1 first; None: left as they are
     encoder          channels of the global encoder; each halves the size
     features         channels of its feature map and of the feature prior
     norm             "group", or "batch" where batches are large: it keeps the size of a structure visible
@@ -42,6 +43,7 @@ class S4Config:
     classes: int = 2
     normal_class: int | None = 0
     grid: tuple[int, ...] = (64, 128, 128)
+    window: tuple[float, float] | None = None
     encoder: tuple[int, ...] = (32, 64, 128, 144)
     features: int = 256
     norm: str = "group"
@@ -68,6 +70,10 @@ class S4Config:
     def __post_init__(self) -> None:
         for name in ("grid", "encoder", "region", "region_step", "local", "unet"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.window is not None:
+            object.__setattr__(self, "window", tuple(self.window))
+            if not self.window[0] < self.window[1]:
+                raise UsageError(f"window is a range, low below high, got {self.window}")
         object.__setattr__(self, "schedule_options", dict(self.schedule_options))
         if self.classes < 2:
             raise UsageError(f"a classifier needs 2 classes or more, got {self.classes}")
@@ -109,7 +115,7 @@ def _by(size: tuple[int, ...]) -> str:
 
 PRESETS: Mapping[str, S4Config] = MappingProxyType(
     {
-        "s4": S4Config(),
+        "s4": S4Config(window=(-1.0, 0.4)),  # -1000 to 400 HU, of HU / 1000
         "small": S4Config(
             grid=(28, 28, 28),
             encoder=(16, 32, 64),

@@ -85,6 +85,9 @@ class GuidanceNetwork(nn.Module):
         """Raises `UsageError` where the regions don't fit into the image."""
         config = self.config
         config.check_size(tuple(x.shape[2:]))
+        if config.window is not None:
+            low, high = config.window
+            x = (x.clamp(low, high) - low) / (high - low)
         features = self.encoder(x)
         maps = self.saliency(features)
         global_logits = class_evidence(maps, config.pooling)

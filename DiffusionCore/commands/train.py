@@ -25,6 +25,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--resume", nargs="?", const=True, metavar="PATH", help="go on from the run's last checkpoint, or from PATH"
     )
+    parser.add_argument(
+        "--make-split", action="store_true", help="a classifier's: write the split file of its scans, and stop"
+    )
     add_output_arguments(parser)
     given = parser.parse_intermixed_args(argv)
     if isinstance(given.resume, str) and "=" in given.resume:  # --resume key=value: without a path
@@ -34,6 +37,8 @@ def main(argv: list[str]) -> int:
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         raise UsageError(f"training needs {', '.join(missing)}: pip install 'DiffusionCore[train]'")
+    if given.make_split:
+        return write_split(given.config, given.override, given.json)
     from ..training.run import train
 
     folder = train(given.config, given.override, resume=given.resume or False, quiet=given.quiet or given.json)
@@ -41,4 +46,21 @@ def main(argv: list[str]) -> int:
         print_json({"model": folder})
     elif not given.quiet:
         print(f"model: {folder}; add it with: diffusioncore models add {folder}", file=sys.stderr)
+    return 0
+
+
+def write_split(config: Path, overrides: list[str], as_json: bool) -> int:
+    """Deal a classifier's scans to training, validation and test; say where."""
+    from ..training.classify.config import ClassifierConfig
+    from ..training.classify.run import make_split
+    from ..training.config_file import load_config
+
+    loaded = load_config(config, overrides)
+    if not isinstance(loaded, ClassifierConfig):
+        raise UsageError("--make-split is for classifiers: configurations that say task: classify")
+    path = make_split(loaded, loaded.seed)
+    if as_json:
+        print_json({"split": path})
+    else:
+        print(f"split: {path}", file=sys.stderr)
     return 0

@@ -10,11 +10,13 @@ import yaml
 from pydantic import ValidationError
 
 from ..errors import UsageError
+from .classify.config import ClassifierConfig
 from .config import TrainingConfig
 
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConfig:
-    """The typed configuration in the YAML file at `path`, after `overrides` such as "trainer.max_steps=100".
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConfig | ClassifierConfig:
+    """The typed configuration in the YAML file at `path`, after `overrides` such as "trainer.max_steps=100": a
+    classifier's where it says `task: classify`.
 
     An override's value is read as YAML ("[1, 2]", "true", "null"). `data.split` and `init` are taken relative to the
     file; given as an override, relative to the working folder. Raises `UsageError` for a missing or broken file, an
@@ -35,6 +37,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> TrainingConf
     for override in overrides:
         _override(content, override)
     try:
+        if content.get("task") == "classify":
+            return ClassifierConfig.model_validate(content)
         return TrainingConfig.model_validate(content)
     except ValidationError as error:
         raise UsageError(f"{path}: {_first(error)}") from error

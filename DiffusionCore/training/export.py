@@ -28,7 +28,7 @@ def export_model(folder: Path, module: DenoiserTraining, figures: dict[str, floa
         "steps": module.global_step,
         "hours": round(module.seconds_trained / 3600, 3),
         "subjects": _subjects(module.config),
-        "versions": {name: _version(name) for name in ("DiffusionCore", "torch", "lightning", "monai")},
+        "versions": {name: version_of(name) for name in ("DiffusionCore", "torch", "lightning", "monai")},
     }
     card = make_card(module.config, recipe, {"validation": {k: round(v, 4) for k, v in figures.items()}})
     with module.average.applied(module.denoiser):
@@ -124,7 +124,7 @@ def _subjects(config: TrainingConfig) -> dict[str, list[str]]:
     }
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:

@@ -12,6 +12,8 @@ import torch
 import yaml
 
 from ..errors import Cancelled, InputError, OutputError, UsageError
+from .classify.config import ClassifierConfig
+from .classify.run import run_classifier
 from .config import TrainingConfig
 from .config_file import load_config
 from .data_module import TrainingData
@@ -34,7 +36,12 @@ def train(
     configuration, `InputError` for missing data, `ModelError` if `init` does not fit, `Cancelled` on Ctrl-C.
     """
     config = load_config(config_path, overrides)
-    return run(config, resume, quiet, commit_of(Path(config_path).resolve().parent))
+    commit = commit_of(Path(config_path).resolve().parent)
+    if isinstance(config, ClassifierConfig):
+        if resume not in (True, False):
+            raise UsageError("a classifier's training goes on from its own run; give --resume without a path")
+        return run_classifier(config, bool(resume), quiet, commit)
+    return run(config, resume, quiet, commit)
 
 
 def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool = False, commit: str = "") -> Path:

@@ -1,0 +1,51 @@
+"""Phase 1: both encoders learn to classify, each by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from ...classification import GuidanceNetwork
+from .config import ClassifierConfig
+from .loader import Batch
+from .phase import Phase
+from .rates import cosine_with_warmup
+
+
+class GuidanceTraining(Phase):
+    """Cross-entropy of the global plus of the local answer, with label smoothing (S4)."""
+
+    def __init__(self, config: ClassifierConfig, network: GuidanceNetwork, weights: torch.Tensor | None) -> None:
+        super().__init__(config, network, config.guidance.ema)
+        self.register_buffer("weights", weights)
+
+    def training_loss(self, batch: Batch) -> torch.Tensor:
+        smoothing = self.config.guidance.label_smoothing
+        with self.autocast():
+            streams = self.network(batch["x"])
+        answers = [streams.global_logits]
+        if self.network.config.local_stream:
+            answers.append(streams.local_logits)
+        return sum(
+            F.cross_entropy(logits.float(), batch["y"], self.weights, label_smoothing=smoothing) for logits in answers
+        )
+
+    def probabilities(self, network: nn.Module, x: torch.Tensor) -> torch.Tensor:
+        """(N, classes): the mean of both answers."""
+        with self.autocast():
+            streams = network(x)
+        return (streams.global_logits.float().softmax(1) + streams.local_logits.float().softmax(1)) / 2
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        phase = self.config.guidance
+        optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=phase.learning_rate, weight_decay=phase.weight_decay
+        )
+        if phase.schedule == "cosine":
+            total = int(self.trainer.estimated_stepping_batches)
+            return {"optimizer": optimiser, "lr_scheduler": cosine_with_warmup(optimiser, total)}
+        plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=phase.plateau_patience)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, "monitor": "val_loss"}}
