@@ -1,0 +1,75 @@
+"""A result kept outside the scene, by jobs of the worker: the report, and a derived DICOM series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from ..volume import Volume
+from ..volume.geometry import crop
+from .nodes import volume_from_node
+from .overlays import place_in
+from .panel import Job
+from .recognise import DICOM_UIDS
+from .results import INPUT, UNCERTAINTY, part, report_of
+
+SERIES_TAG = "0020,000e"
+
+
+def file_stem(name: str) -> str:
+    """A node's name as the name of a file on any system."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "result"
+
+
+def report_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> Job:
+    """The job that writes a result's report into a folder: JSON, PNG and a page; `told` is given the names."""
+    name = result.GetName()
+
+    def volumes() -> dict[str, Volume]:
+        source = part(result, INPUT)
+        if source is None:
+            raise RuntimeError("the scan that this result was made from is gone; there is nothing to compare with")
+        after = volume_from_node(result)
+        before = crop(volume_from_node(source), place_in(source, result))
+        found = {"before": before, "after": after}
+        spread = part(result, UNCERTAINTY)
+        return found if spread is None else {**found, "uncertainty": volume_from_node(spread)}
+
+    options = {
+        "folder": folder,
+        "stem": file_stem(name),
+        "title": name,
+        "content": report_of(result),
+        "overwrite": True,
+    }
+    return Job(f"report of {name}", "report", options, volumes, lambda values: told(values["files"]))
+
+
+def dicom_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> Job:
+    """The job that writes a result as a derived series into a new folder within `folder`."""
+    name = result.GetName()
+    target = str(Path(folder) / file_stem(name))
+    options = {"folder": target, "provenance": report_of(result).get("provenance", {}), **source_of(result)}
+
+    def volumes() -> dict[str, Volume]:
+        volume = volume_from_node(result)
+        modality = report_of(result)["provenance"]["input"]["modality"]
+        return {"volume": Volume(volume.voxels, volume.ijk_to_ras, modality)}
+
+    return Job(f"DICOM export of {name}", "export_dicom", options, volumes, lambda values: told(values["files"]))
+
+
+def source_of(result: Any) -> Mapping[str, str]:
+    """Where the DICOM images of a result's input are, for its identity; empty if it did not come from DICOM."""
+    source = part(result, INPUT)
+    uids = ((source.GetAttribute(DICOM_UIDS) if source is not None else None) or "").split()
+    database = getattr(slicer, "dicomDatabase", None)
+    if not uids or database is None:
+        return {}
+    file = database.fileForInstance(uids[0])
+    series = database.instanceValue(uids[0], SERIES_TAG)
+    return {"source": str(Path(file).parent), **({"series": series} if series else {})} if file else {}

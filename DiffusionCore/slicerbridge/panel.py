@@ -1,0 +1,237 @@
+"""Apply that turns into Cancel, the line that says how far a job is, and its details: what every panel has.
+
+States, always one of: not installed, ready, starting, running, cancelling, finished, cancelled, failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import UsageError
+from ..volume import Volume
+
+BUSY = ("starting", "running", "cancelling")
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One task on one scan.
+
+    title     what a person calls the scan, for the line that says how far it is
+    task      as the worker knows it
+    options   the task's, as JSON can hold them
+    volumes   gives the volumes when the job's turn comes, not before: one scan is in memory at a time. It may raise a
+              `DiffusionCoreError`, a ValueError or a RuntimeError, with a sentence
+    finished  is given the answer's values; it may raise in the same way where the answer has nowhere to go
+    """
+
+    title: str
+    task: str
+    options: Mapping[str, Any]
+    volumes: Callable[[], Mapping[str, Volume]]
+    finished: Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(eq=False)
+class JobControls:
+    """Runs jobs one after the other on a worker and shows a person where they are.
+
+    worker       a `WorkerProcess`
+    button       Apply, which is Cancel while jobs run
+    label, bar   the state in words, and the share that is done
+    details      opens the log
+    begin        is called when Apply is pressed; it ends in `run`, or does nothing
+    changed      is called after each change of state
+    """
+
+    worker: Any
+    button: Any
+    label: Any
+    bar: Any
+    details: Any
+    begin: Callable[[], None]
+    changed: Callable[[], None] = lambda: None
+    text: str = "Apply"
+    state: str = "ready"
+    sentence: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._jobs: list[Job] = []
+        self._at = 0
+        self._failures: list[str] = []
+        self._why_not = ""
+        self._tip = ""
+        self._run = 0
+        self.button.connect("clicked()", self.press)
+        self.details.connect("clicked()", self.show_details)
+        self._show()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is starting, running or being cancelled."""
+        return self.state in BUSY
+
+    def allow(self, why_not: str = "", tip: str = "") -> None:
+        """Enable Apply, or disable it with the reason as its tool tip. Cancel is never disabled by this."""
+        self._why_not, self._tip = why_not, tip
+        self._show()
+
+    def press(self) -> None:
+        """What a click on the button does: apply, or cancel."""
+        if self.busy:
+            self.cancel()
+        elif not self._why_not:
+            self.begin()
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Run jobs in their order; one that fails does not keep the others from running."""
+        if self.busy or not jobs:
+            return
+        self._jobs, self._at, self._failures = list(jobs), 0, []
+        self._run += 1
+        self.log.clear()
+        self._set("starting", "")
+        self._next()
+
+    def cancel(self) -> None:
+        """Cancel the job that runs and drop those that wait."""
+        if self.state not in ("starting", "running"):
+            return
+        self._jobs = self._jobs[: self._at + 1]
+        self._set("cancelling", "")
+        self.worker.cancel()
+
+    def drop(self) -> None:
+        """Cancel, and let nothing that still comes touch the scene: it is closing, or the panel goes."""
+        was_busy = self.busy
+        self._run += 1
+        self._jobs = []
+        if was_busy:
+            self.worker.cancel()
+            self._set("cancelled", "the scene was closed")
+
+    def not_installed(self, sentence: str) -> None:
+        """Say that packages are missing; Apply offers to install them."""
+        self._set("not installed", sentence)
+
+    def ready(self, sentence: str = "") -> None:
+        """Say that a job can be run, unless one does."""
+        if not self.busy:
+            self._set("ready", sentence)
+
+    def fail(self, sentence: str) -> None:
+        """Say why nothing was run."""
+        self._set("failed", sentence)
+
+    def _next(self) -> None:
+        job, run = self._jobs[self._at], self._run
+
+        def mine(action: Callable[..., None]) -> Callable[..., None]:
+            """The action, unless these jobs were dropped."""
+            return lambda *answer: action(job, *answer) if run == self._run else None
+
+        try:
+            volumes = job.volumes()
+        except Exception as error:  # a scan that cannot be read is this job's failure, not the panel's
+            self._failed(job, str(error), "")
+            return
+        try:
+            self.worker.submit(
+                job.task,
+                dict(job.options),
+                dict(volumes),
+                on_progress=mine(self._progress),
+                on_finished=mine(self._finished),
+                on_failed=mine(self._failed),
+                on_cancelled=mine(self._cancelled),
+            )
+        except UsageError:  # another module's
+            self._failed(job, "another module's job is running; press Apply again when it is done")
+
+    def _progress(self, job: Job, event: Any) -> None:
+        if event.message:
+            self.log.append(event.message)
+        if self.state == "cancelling":
+            return
+        words = [job.title] if len(self._jobs) == 1 else [f"{self._at + 1} of {len(self._jobs)}: {job.title}"]
+        known = event.fraction == event.fraction
+        words.append(f"{event.stage} {round(100 * event.fraction)} %" if known else event.message)
+        if event.seconds_left is not None:
+            words.append(f"about {seconds_in_words(event.seconds_left)} left")
+        if known:
+            self.bar.setValue(round(1000 * (self._at + event.fraction) / len(self._jobs)))
+        self._set("running", ", ".join(word for word in words if word))
+
+    def _finished(self, job: Job, values: Mapping[str, Any]) -> None:
+        try:
+            job.finished(values)
+        except Exception as error:  # its node is gone, say; what it belongs to must not stop the rest
+            self._failed(job, str(error), "")
+            return
+        self._go_on("finished")
+
+    def _failed(self, job: Job, sentence: str, details: str = "") -> None:
+        self._failures.append(sentence if len(self._jobs) == 1 else f"{job.title}: {sentence}")
+        self.log += [sentence, details] if details else [sentence]
+        self._go_on("failed")
+
+    def _cancelled(self, _job: Job) -> None:
+        self._jobs = []
+        self._set("cancelled", "nothing was changed")
+
+    def _go_on(self, state: str) -> None:
+        self._at += 1
+        if self._at < len(self._jobs) and self.state != "cancelling":
+            self._next()
+            return
+        count = len(self._jobs)
+        if self.state == "cancelling" and state == "failed":
+            self._set("cancelled", "nothing was changed")
+        elif self._failures:
+            some = "" if count == 1 else f"{len(self._failures)} of {count} scans failed; "
+            self._set("failed", some + "; ".join(self._failures))
+        else:
+            self._set("finished", "" if count == 1 else f"{count} scans")
+
+    def _set(self, state: str, sentence: str) -> None:
+        before = self.state
+        self.state, self.sentence = state, sentence
+        self._show()
+        if state != before:
+            self.changed()
+
+    def _show(self) -> None:
+        if self.busy:
+            self.button.setText("Cancel" if self.state != "cancelling" else "Cancelling")
+            self.button.setEnabled(self.state != "cancelling")
+            tip = "Stop; nothing is changed." if self.state != "cancelling" else "It stops within a second."
+        else:
+            self.button.setText(self.text)
+            self.button.setEnabled(not self._why_not)
+            tip = self._why_not or self._tip
+        self.button.setToolTip(tip)
+        self.label.setText(f"{self.state}: {self.sentence}" if self.sentence else self.state)
+        self.bar.setVisible(self.busy)
+        if not self.busy:
+            self.bar.setValue(0)
+        self.details.setEnabled(bool(self.log))
+        self.details.setToolTip("What the run said." if self.log else "There is no log yet: nothing has gone wrong.")
+
+    def show_details(self) -> None:
+        """Open the log."""
+        from slicer import util
+
+        util.infoDisplay(self.sentence or self.state, detailedText="\n".join(self.log))
+
+
+def seconds_in_words(seconds: float) -> str:
+    """A time that is only about right, as a person says it."""
+    if seconds < 10:
+        return f"{max(seconds, 0.1):.1g} s"
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    minutes = seconds / 60
+    return f"{round(minutes)} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,138 @@
+"""A result in the scene: the volume and all that belongs to it, found again after the scene was saved and loaded.
+
+The enhanced volume node refers to the others by MRML references, which a scene keeps: the input, the maps, the table,
+the chart and the report (JSON in a text node).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import slicer
+
+from ..report.words import plain
+from ..volume import Volume
+from .nodes import node_from_volume
+from .overlays import difference_of, show_difference, show_spread
+from .tables import metrics_table
+
+INPUT, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT = (
+    f"DiffusionCore.{role}" for role in ("input", "uncertainty", "residual", "difference", "table", "chart", "report")
+)
+SCORES = 8.0  # standard scores at the ends of the colours: twice what is flagged
+PARTS = (UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT)
+
+
+def part(result: Any, role: str) -> Any:
+    """The node that plays a role in a result; None if there is none."""
+    return None if result is None or result.GetScene() is None else result.GetNodeReference(role)
+
+
+def set_part(result: Any, role: str, node: Any) -> None:
+    """Let a node play a role in a result."""
+    result.SetNodeReferenceID(role, node.GetID())
+
+
+def keep_result(name: str, source: Any, values: Mapping[str, Any], words: Mapping[str, str]) -> Any:
+    """Put a task's result beside its input in the scene; gives the enhanced volume's node.
+
+    name    of the new volume node, with a number where there is one of that name; the others are named after it
+    source  the input's node, whose study the result goes into
+    values  what the task answered: `volume`, and `uncertainty`, `residual`, `metrics`, `warnings`, `provenance`, …
+    words   what each map is called, by its name in `values`
+    """
+    return keep_parts(node_from_volume(values["volume"], name, like=source), source, values, words)
+
+
+def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping[str, str]) -> Any:
+    """Put all that belongs to a result's volume node beside it; gives the node."""
+    name = node.GetName()
+    set_part(node, INPUT, source)
+    structure = (values.get("trust") or {}).get("structure")
+    for key, role, volume in (
+        ("uncertainty", UNCERTAINTY, values.get("uncertainty")),
+        ("residual", RESIDUAL, structure),
+    ):
+        if isinstance(volume, Volume):
+            extra = node_from_volume(volume, f"{name} {words.get(key, key)}", like=source)
+            set_part(node, role, extra)
+            if role == RESIDUAL:
+                show_difference(extra, SCORES)
+            else:
+                show_spread(extra)
+    if values.get("metrics"):
+        set_part(node, TABLE, metrics_table(f"{name} figures", values["metrics"]))
+    text = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", f"{name} report")
+    text.SetText(json.dumps(plain(report_content(values)), ensure_ascii=True))
+    set_part(node, REPORT, text)
+    return node
+
+
+def report_content(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the JSON report holds of a task's answer, in the order of the command line's report."""
+    found = {
+        "figures": values.get("metrics", {}),
+        "warnings": list(values.get("warnings", ())),
+        "notice": "Research only. Not for clinical use.",
+        "provenance": values.get("provenance", {}),
+    }
+    return {**found, **({"trust": numbers_of(values["trust"])} if values.get("trust") else {})}
+
+
+def numbers_of(values: Any) -> Any:
+    """The part of an answer that JSON can hold: without volumes."""
+    if isinstance(values, Mapping):
+        return {key: numbers_of(item) for key, item in values.items() if not isinstance(item, Volume)}
+    return values
+
+
+def report_of(result: Any) -> dict[str, Any]:
+    """The report kept with a result; empty where the text node is gone."""
+    text = part(result, REPORT)
+    return json.loads(text.GetText()) if text is not None and text.GetText() else {}
+
+
+def results_of(source: Any) -> Iterator[Any]:
+    """The results made of an input that are in the scene, newest last."""
+    if source is None or source.GetScene() is None:
+        return
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if node.GetNodeReference(INPUT) is source:
+            yield node
+
+
+def difference_node(result: Any) -> Any:
+    """The node of after minus before, made on first use, in colours that are the same on scans of the same noise."""
+    node = part(result, DIFFERENCE)
+    source = part(result, INPUT)
+    if node is not None or source is None:
+        return node
+    difference = difference_of(source, result)
+    from .overlays import ijk_to_ras, largest_shown
+
+    volume = Volume(difference, ijk_to_ras(result))
+    node = node_from_volume(volume, f"{result.GetName()} difference", like=result)
+    largest = largest_shown(difference, noise_of(result))
+    show_difference(node, largest)
+    set_part(result, DIFFERENCE, node)
+    return node
+
+
+def noise_of(result: Any) -> float | None:
+    """The standard deviation of the input's noise that a result was made with."""
+    return report_of(result).get("provenance", {}).get("sigma", {}).get("value")
+
+
+def remove_result(result: Any) -> None:
+    """Remove a result and all that belongs to it, but not its input."""
+    from .plots import remove_chart
+
+    remove_chart(part(result, CHART))
+    for role in PARTS:
+        node = part(result, role)
+        if node is not None:
+            slicer.mrmlScene.RemoveNode(node)
+    if result.GetScene() is not None:
+        slicer.mrmlScene.RemoveNode(result)

@@ -1,0 +1,57 @@
+"""Volumes that are played from a sequence: their frames, and a sequence made of results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+from slicer import util
+
+
+def browser_of(node: Any) -> Any:
+    """The sequence browser that plays a volume node; None if it is not played from a sequence."""
+    for browser in util.getNodesByClass("vtkMRMLSequenceBrowserNode"):
+        if browser.GetSequenceNode(node) is not None:
+            return browser
+    return None
+
+
+def frames_of(node: Any) -> list[Any]:
+    """The volume nodes of each frame; they live in the sequence's own scene."""
+    browser = browser_of(node)
+    if browser is None:
+        return [node]
+    sequence = browser.GetSequenceNode(node)
+    return [sequence.GetNthDataNode(number) for number in range(sequence.GetNumberOfDataNodes())]
+
+
+def result_sequence(name: str, node: Any) -> Any:
+    """A new sequence, played by the browser that plays `node`, with the same index."""
+    browser = browser_of(node)
+    original = browser.GetSequenceNode(node)
+    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
+    sequence.SetIndexName(original.GetIndexName())
+    sequence.SetIndexUnit(original.GetIndexUnit())
+    sequence.SetIndexType(original.GetIndexType())
+    return sequence
+
+
+def add_frame(sequence: Any, node: Any, number: int, frame: Any) -> None:
+    """Put a result volume at the place of a frame; the sequence keeps a copy."""
+    original = browser_of(node).GetSequenceNode(node)
+    sequence.SetDataNodeAtValue(frame, original.GetNthIndexValue(number))
+
+
+def play(sequence: Any, node: Any, name: str) -> Any:
+    """Let the browser of `node` play a sequence too; gives the volume node that shows its frames."""
+    browser = browser_of(node)
+    browser.AddSynchronizedSequenceNodeID(sequence.GetID())
+    browser.SetSaveChanges(sequence, False)
+    proxy = browser.GetProxyNode(sequence)
+    if proxy is None:
+        first = sequence.GetNthDataNode(0)
+        browser.AddProxyNode(first, sequence, True)
+        proxy = browser.GetProxyNode(sequence)
+    if proxy is not None:
+        proxy.SetName(name)
+    return proxy

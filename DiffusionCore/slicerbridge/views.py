@@ -1,0 +1,166 @@
+"""Looking at a result: side by side, wipe, blink, difference and maps laid over it, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import layouts
+from .compare import Blink, Wipe
+from .overlays import background, colour_bar, hide_colour_bar, overlay
+from .results import DIFFERENCE, INPUT, RESIDUAL, UNCERTAINTY, difference_node, part, report_of
+
+WAYS = ("wipe", "blink", "difference", "uncertainty", "residual")
+ROLES = {"uncertainty": UNCERTAINTY, "residual": RESIDUAL}
+TITLES = {"difference": "after − before", "uncertainty": "uncertainty", "residual": "residual structure"}
+NO_RESULT = "There is no result yet."
+NEEDS = {
+    "uncertainty": "This result has no uncertainty: take the preset Careful, or 2 samples or more.",
+    "residual": "This result has no residual-structure map: tick the check of trust under Advanced.",
+}
+
+
+class ResultViews:
+    """What the views show of one result. `unit` is that of the scan's values, in words."""
+
+    def __init__(self) -> None:
+        self.result: Any = None
+        self.unit = ""
+        self.way = ""
+        self.legend = ""
+        self._mode: Any = None
+        self._window: layouts.SameWindow | None = None
+
+    @property
+    def source(self) -> Any:
+        """The input of the result; None where it is gone."""
+        return part(self.result, INPUT)
+
+    def choose(self, result: Any, unit: str) -> None:
+        """Take another result, or none."""
+        if result is self.result and (result is None or result.GetScene() is not None):
+            self.unit = unit
+            return
+        self.forget()
+        self.result, self.unit = result, unit
+        source = self.source
+        if source is not None and source.GetDisplayNode() and result.GetDisplayNode():
+            self._window = layouts.SameWindow(source, result)
+
+    def forget(self) -> None:
+        """Take everything of the result out of the views and let go of it."""
+        self.look("")
+        if self._window is not None:
+            self._window.end()
+        self.result, self._window = None, None
+
+    def why_not(self, way: str = "") -> str:
+        """Why the result cannot be shown in a way; "" if it can."""
+        if self.result is None or self.result.GetScene() is None:
+            return NO_RESULT
+        if self.source is None:
+            return "The scan that this result was made from is gone."
+        if way in ROLES and part(self.result, ROLES[way]) is None:
+            return NEEDS[way]
+        return ""
+
+    def arrange(self, arrangement: int) -> None:
+        """Show before and after in one of our layouts, in the way that is chosen."""
+        if self.why_not():
+            return
+        way = self.way
+        self.look("")
+        layouts.show_pair(arrangement, self.source, self.result)
+        self.look(way)
+
+    def restore(self) -> None:
+        """Bring the user's own layout back."""
+        self.look("")
+        layouts.restore_layout()
+
+    def look(self, way: str, wipe: float = 50.0, opacity: float = 0.5) -> str:
+        """Show the result in a way, or plainly for ""; gives the way, "" where it cannot be had."""
+        self._end_mode()
+        if not way or self.why_not(way):
+            return ""
+        if not layouts.ours(layouts.current_layout()):
+            layouts.show_pair(layouts.SIDE_BY_SIDE, self.source, self.result)
+        views = self.after_views()
+        self.way = way
+        if way == "wipe":
+            self._mode = Wipe(self.source, self.result, views)
+            self._mode.move(wipe)
+            self.legend = "left of the border: before; right of it: after"
+        elif way == "blink":
+            self._mode = Blink(self.source, self.result, views)
+            self.legend = "before and after in turn, two changes a second"
+        elif way == "difference":
+            self._show(difference_node(self.result), way, views, instead=True, opacity=1.0)
+        else:
+            self._show(part(self.result, ROLES[way]), way, views, instead=False, opacity=opacity)
+        return way
+
+    def _show(self, node: Any, way: str, views: tuple[str, ...], *, instead: bool, opacity: float) -> None:
+        if instead:
+            background(views, node)
+        else:
+            overlay(views, node, opacity, add=way == "residual")
+        display = node.GetDisplayNode()
+        low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
+        unit = "standard scores" if way == "residual" else self.unit
+        colour_bar(node, f"{TITLES[way]} ({unit})", views)
+        if way == "difference":
+            self.legend = f"after − before: blue {low:.3g}, black 0, orange +{high:.3g} {unit}"
+        elif way == "residual":
+            self.legend = f"structure that was taken away (orange) or added (blue), to ±{high:.3g} {unit}"
+        else:
+            self.legend = f"{TITLES[way]}: violet {low:.3g} to yellow {high:.3g} {unit}"
+
+    def move_wipe(self, percent: float) -> None:
+        """Move the wipe's border."""
+        if isinstance(self._mode, Wipe):
+            self._mode.move(percent)
+
+    def set_opacity(self, opacity: float) -> None:
+        """How much a map covers the scan."""
+        if self.way in ROLES and not self.why_not(self.way):
+            overlay(self.after_views(), part(self.result, ROLES[self.way]), opacity, add=self.way == "residual")
+
+    def after_views(self) -> tuple[str, ...]:
+        """The slice views that show the result."""
+        names = layouts.view_names(layouts.current_layout())
+        return tuple(name for name in names if name.startswith("DiffusionAfter"))
+
+    def _end_mode(self) -> None:
+        way, self.way, self.legend = self.way, "", ""
+        if self._mode is not None:
+            self._mode.end()
+            self._mode = None
+        if not way or self.result is None:
+            return
+        for role in (DIFFERENCE, UNCERTAINTY, RESIDUAL):
+            node = part(self.result, role)
+            if node is not None:
+                hide_colour_bar(node)
+        views = self.after_views()
+        overlay(views, None, 0.0)
+        if self.result.GetScene() is not None:
+            background(views, self.result)
+
+    def warnings(self) -> list[str]:
+        """The sentences a person should read about the result."""
+        return list(report_of(self.result).get("warnings", [])) if self.result is not None else []
+
+
+def guarded(action: Callable[[], Any]) -> Callable[..., None]:
+    """The action of a button; what goes wrong is shown as one sentence, never as a traceback."""
+
+    def act(*_args: Any) -> None:
+        try:
+            action()
+        except Exception as error:
+            from slicer import util
+
+            util.errorDisplay(str(error))
+
+    return act

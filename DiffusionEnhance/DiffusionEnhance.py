@@ -1,0 +1,154 @@
+"""The module as Slicer loads it: what it is called, its panel, its logic, its own test. The work is in the library."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+HERE = Path(__file__).resolve().parent
+# An installed extension has DiffusionCore beside the module; a checkout has it beside the module's folder.
+if not (HERE / "DiffusionCore").exists() and (HERE.parent / "DiffusionCore").exists():
+    sys.path.append(str(HERE.parent))
+
+
+class DiffusionEnhance(ScriptedLoadableModule):
+    """What the application shows of the module before it is opened."""
+
+    def __init__(self, parent) -> None:
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("Diffusion Enhance")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Filtering")]
+        self.parent.dependencies = []
+        self.parent.contributors = ["DiffusionEnhance contributors"]
+        self.parent.helpText = _(
+            "Removes noise from CT and MR scans by conditional diffusion models and shows before and after side by "
+            "side, with figures. Everything is computed on this computer; nothing is sent anywhere. Research only; "
+            "not for clinical use."
+        )
+        self.parent.acknowledgementText = _(
+            "The bundled models were trained on public scans; their cards name the sources and licences."
+        )
+        slicer.app.connect("startupCompleted()", registerSampleData)
+
+
+def registerSampleData() -> None:
+    """Show the module's sample scans in the Sample Data module."""
+    from DiffusionEnhanceLib.sample_data import register_sample_data
+
+    register_sample_data()
+
+
+class DiffusionEnhanceWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel; `DiffusionEnhanceLib.panel` holds what it does."""
+
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self.panel = None
+
+    def setup(self) -> None:
+        """Called when the user opens the module for the first time."""
+        ScriptedLoadableModuleWidget.setup(self)
+        from DiffusionEnhanceLib.panel import EnhancePanel
+
+        widget = slicer.util.loadUI(self.resourcePath("UI/DiffusionEnhance.ui"))
+        self.layout.addWidget(widget)
+        widget.setMRMLScene(slicer.mrmlScene)
+        self.logic = DiffusionEnhanceLogic()
+        self.panel = EnhancePanel(slicer.util.childWidgetVariables(widget))
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
+        self.initializeParameterNode()
+
+    def initializeParameterNode(self) -> None:
+        """Show the scene's parameter node, with the first volume as the input where none was chosen."""
+        parameters = self.logic.getParameterNode()
+        self.panel.set_parameters(parameters)
+
+    def enter(self) -> None:
+        """Called each time the module is opened."""
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """Called when another module is opened: what runs goes on, the live preview does not."""
+        self.panel.pause()
+
+    def onSceneStartClose(self, caller=None, event=None) -> None:
+        """Called before the scene is closed: what runs is cancelled and its result thrown away."""
+        self.panel.scene_closes()
+
+    def onSceneEndClose(self, caller=None, event=None) -> None:
+        """Called after the scene was closed."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller=None, event=None) -> None:
+        """Called after a scene was loaded: its choices and its result are shown."""
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onReload(self) -> None:
+        """Reload the library with the module."""
+        for name in [name for name in sys.modules if name.split(".")[0] == "DiffusionEnhanceLib"]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+    def cleanup(self) -> None:
+        """Called when the application closes or the module is reloaded: nothing stays behind."""
+        self.removeObservers()
+        if self.panel is not None:
+            self.panel.end()
+            self.panel = None
+
+
+class DiffusionEnhanceLogic(ScriptedLoadableModuleLogic):
+    """What can be done without the panel."""
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+
+    def getParameterNode(self):
+        """All choices, as a `DiffusionEnhanceParameterNode`."""
+        from DiffusionEnhanceLib.parameters import DiffusionEnhanceParameterNode
+
+        return DiffusionEnhanceParameterNode(super().getParameterNode())
+
+
+class DiffusionEnhanceTest(ScriptedLoadableModuleTest):
+    """The module's own test, in the application and in the test host."""
+
+    def setUp(self) -> None:
+        """Begin with an empty scene."""
+        slicer.mrmlScene.Clear()
+
+    def runTest(self) -> None:
+        """Run all parts."""
+        self.setUp()
+        self.test_enhance_sample()
+        self.setUp()
+        self.test_says_why_not()
+
+    def test_enhance_sample(self) -> None:
+        """Load the sample, press Apply, look at what came."""
+        from DiffusionEnhanceLib.selftest import enhance_sample
+
+        enhance_sample(self)
+
+    def test_says_why_not(self) -> None:
+        """Without a volume, Apply cannot be pressed and says why."""
+        from DiffusionEnhanceLib.selftest import says_why_not
+
+        says_why_not(self)

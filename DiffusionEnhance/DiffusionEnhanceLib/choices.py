@@ -1,0 +1,46 @@
+"""From what is chosen in the panel to the task's options, and to how long it will take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# (steps, samples) as `DiffusionCore.inference.PRESETS`, which only the worker can import; a test compares them.
+PRESETS = {"quick": (1, 1), "natural": (8, 1), "careful": (4, 8)}
+PRESET_TEXTURE = {"quick": 0.0, "natural": 1.0, "careful": 0.0}
+
+
+def enhance_options(chosen: Any) -> dict[str, Any]:
+    """The options of `enhance` that differ from its defaults, from a parameter node (or anything with its fields)."""
+    options: dict[str, Any] = {"preset": chosen.preset}
+    if chosen.preset == "natural" and chosen.texture < 1:
+        options["texture"] = float(chosen.texture)
+    if chosen.strength != 1:
+        options["strength"] = float(chosen.strength)
+    for name in ("model", "modality"):
+        if getattr(chosen, name):
+            options[name] = getattr(chosen, name)
+    if chosen.ownSigma:
+        options["sigma"] = float(chosen.sigma)
+    for name in ("steps", "samples", "threads", "tile", "seed"):
+        if getattr(chosen, name):
+            options[name] = int(getattr(chosen, name))
+    if chosen.device != "auto":
+        options["device"] = chosen.device
+    for name in ("force", "trust"):
+        if getattr(chosen, name):
+            options[name] = True
+    return options
+
+
+def preset_for(texture: float, preset: str) -> str:
+    """The preset whose name goes with a texture that was moved by hand: its ends are quick and natural."""
+    if preset == "careful":
+        return preset
+    return "natural" if texture > 0 else "quick"
+
+
+def network_passes(preset: str, steps: int = 0, samples: int = 0) -> int:
+    """How often the network runs over the scan; samples share the first step, which is the mean."""
+    own_steps, own_samples = PRESETS[preset]
+    steps, samples = steps or own_steps, samples or own_samples
+    return steps * samples - (samples - 1)

@@ -1,0 +1,175 @@
+"""The groups Task, How and Advanced: choices that no single widget stands for, and why some cannot be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from slicer import util
+
+from DiffusionCore.slicerbridge.installed import added_models, clear_added_models, installed_cards, size_of
+
+from .choices import PRESET_TEXTURE, preset_for
+
+TASKS = {"enhance": "Enhance", "super_resolve": "Super-resolve", "synthesize": "Synthesize"}
+NOT_HERE = "This version of the extension has no model for it."
+PRESET_WORDS = {
+    "quick": ("Quick", "faithful, one pass"),
+    "natural": ("Natural", "natural texture, 8 passes"),
+    "careful": ("Careful", "with uncertainty, 8 × 4 passes"),
+}
+AUTOMATIC, RECOGNISED = "automatic", "as recognised"
+
+
+class HowGroup:
+    """Keeps presets, texture, combo boxes and the parameter node in step."""
+
+    def __init__(self, ui: Any, changed: Callable[[], None]) -> None:
+        self.ui, self.changed = ui, changed
+        self.parameters: Any = None
+        self.models: tuple[Any, ...] = ()
+        self._busy = False
+        for preset, button in self.buttons().items():
+            button.connect("clicked()", lambda preset=preset: self.choose_preset(preset))
+        ui.textureSlider.connect("valueChanged(double)", self.choose_texture)
+        ui.clearModelsButton.connect("clicked()", self.clear_models)
+        ui.taskCombo.connect("currentIndexChanged(int)", lambda _index: self._store("task", self._task()))
+        ui.modelCombo.connect("currentIndexChanged(int)", lambda _index: self._store("model", self._model()))
+        ui.modalityCombo.connect("currentIndexChanged(int)", lambda _index: self._store("modality", self._modality()))
+        ui.deviceCombo.connect("currentIndexChanged(int)", lambda _index: self._store("device", self._device()))
+
+    def buttons(self) -> dict[str, Any]:
+        """The button of each preset."""
+        return {"quick": self.ui.quickButton, "natural": self.ui.naturalButton, "careful": self.ui.carefulButton}
+
+    def choose_preset(self, preset: str) -> None:
+        """Take a preset, with the texture that goes with it."""
+        if self.parameters is None or self._busy:
+            return
+        self.parameters.preset = preset
+        self.parameters.texture = PRESET_TEXTURE[preset]
+
+    def choose_texture(self, texture: float) -> None:
+        """Take a texture by hand; the preset whose name it has follows."""
+        if self.parameters is None or self._busy:
+            return
+        self.parameters.texture = float(texture)
+        self.parameters.preset = preset_for(texture, self.parameters.preset)
+
+    def show(self, parameters: Any, modality: str, seconds: Mapping[str, str], devices: tuple[str, ...]) -> None:
+        """Show what a parameter node says; `seconds` is the expected time of each preset in words."""
+        self.parameters = parameters
+        self._busy = True
+        try:
+            self._show_presets(seconds)
+            self._fill(self.ui.deviceCombo, ("auto", *devices), "auto" if parameters is None else parameters.device)
+            chosen = "" if parameters is None else parameters.modality
+            self._fill(self.ui.modalityCombo, (RECOGNISED, "CT", "MR"), chosen or RECOGNISED)
+            self._show_models(modality)
+            self._show_tasks()
+            self._show_sigma()
+            self._show_clear_models()
+        finally:
+            self._busy = False
+
+    def _show_presets(self, seconds: Mapping[str, str]) -> None:
+        chosen = "quick" if self.parameters is None else self.parameters.preset
+        for preset, button in self.buttons().items():
+            name, what = PRESET_WORDS[preset]
+            time = f" · {seconds[preset]}" if seconds.get(preset) else ""
+            button.setText(f"{name}: {what}{time}")
+            if preset == chosen and not button.checked:
+                button.setChecked(True)
+        careful = chosen == "careful"
+        self.ui.textureSlider.setEnabled(not careful)
+        self.ui.textureSlider.setToolTip(
+            "Careful shows the mean, whose texture is none; choose Quick or Natural to change it."
+            if careful
+            else "0: the mean, most faithful; 1: a sample with natural texture."
+        )
+        texture = 0.0 if self.parameters is None else self.parameters.texture
+        if abs(self.ui.textureSlider.value - texture) > 1e-6:
+            self.ui.textureSlider.setValue(texture)
+
+    def _show_models(self, modality: str) -> None:
+        fitting = [card for card in self.models if card.task == "enhance"]
+        chosen = "" if self.parameters is None else self.parameters.model
+        names = [AUTOMATIC, *(card.name for card in fitting)]
+        if chosen and chosen not in names:
+            names.append(chosen)
+        self._fill(self.ui.modelCombo, tuple(names), chosen or AUTOMATIC)
+        card = self.model_for(modality)
+        if card is None:
+            words = "" if not modality else f"no installed model enhances {modality} scans"
+        else:
+            words = f"{card.name}: {card.summary} {' '.join(card.limits)}"
+        self.ui.modelHint.setText(words)
+
+    def model_for(self, modality: str) -> Any:
+        """The card of the model that will be used; None while cards cannot be read, or if none fits."""
+        chosen = "" if self.parameters is None else self.parameters.model
+        for card in self.models:
+            if card.name == chosen or (not chosen and card.task == "enhance" and card.modality == modality):
+                return card
+        return None
+
+    def _show_tasks(self) -> None:
+        names = [TASKS["enhance"]]
+        chosen = "enhance" if self.parameters is None else self.parameters.task
+        self._fill(self.ui.taskCombo, tuple(names), TASKS.get(chosen, TASKS["enhance"]))
+        self.ui.taskCombo.setEnabled(len(names) > 1)
+        missing = [TASKS[task] for task in TASKS if TASKS[task] not in names]
+        self.ui.taskCombo.setToolTip(f"{' and '.join(missing)}: {NOT_HERE}" if missing else "What is done to the scan.")
+        self.ui.taskHint.setText("Removes noise and keeps the scan's grid, units and voxel type.")
+
+    def _show_sigma(self) -> None:
+        own = self.parameters is not None and self.parameters.ownSigma
+        self.ui.sigmaSpinBox.setEnabled(own)
+        self.ui.sigmaSpinBox.setToolTip(
+            "Standard deviation of the noise in the scan's own units."
+            if own
+            else "The noise is measured in the scan; tick the box to set it."
+        )
+
+    def _fill(self, combo: Any, names: tuple[str, ...], chosen: str) -> None:
+        if tuple(combo.itemText(index) for index in range(combo.count)) != names:
+            combo.clear()
+            combo.addItems(list(names))
+        if chosen in names and combo.currentIndex != names.index(chosen):
+            combo.setCurrentIndex(names.index(chosen))
+
+    def _store(self, name: str, value: str) -> None:
+        if self.parameters is not None and not self._busy and getattr(self.parameters, name) != value:
+            setattr(self.parameters, name, value)
+
+    def _task(self) -> str:
+        words = self.ui.taskCombo.currentText
+        return next((task for task in TASKS if TASKS[task] == words), "enhance")
+
+    def _model(self) -> str:
+        name = self.ui.modelCombo.currentText
+        return "" if name == AUTOMATIC else name
+
+    def _modality(self) -> str:
+        name = self.ui.modalityCombo.currentText
+        return "" if name == RECOGNISED else name
+
+    def _device(self) -> str:
+        return self.ui.deviceCombo.currentText or "auto"
+
+    def clear_models(self) -> None:
+        """Remove the models that were added, after asking."""
+        folders = added_models()
+        names = ", ".join(folder.name for folder in folders)
+        question = f"Remove {names} ({size_of(folders) / 2**20:.0f} MiB)? They can be added again."
+        if folders and util.confirmOkCancelDisplay(question):
+            clear_added_models()
+            self.models = installed_cards()
+            self.changed()
+
+    def _show_clear_models(self) -> None:
+        folders = added_models()
+        self.ui.clearModelsButton.setEnabled(bool(folders))
+        tip = f"{len(folders)} added, {size_of(folders) / 2**20:.0f} MiB; asks before it removes them."
+        none = "No model was added beside the ones that come with the extension."
+        self.ui.clearModelsButton.setToolTip(tip if folders else none)

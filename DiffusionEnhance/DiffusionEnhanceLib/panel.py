@@ -1,0 +1,267 @@
+"""The panel: what the groups know put together, what may be pressed, and what pressing does."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import qt
+import slicer
+from slicer.util import VTKObservationMixin
+
+from DiffusionCore.slicerbridge import layouts
+from DiffusionCore.slicerbridge.expected import learn_from_run
+from DiffusionCore.slicerbridge.installed import installed_cards
+from DiffusionCore.slicerbridge.keep import dicom_job, report_job
+from DiffusionCore.slicerbridge.panel import JobControls, seconds_in_words
+from DiffusionCore.slicerbridge.preview import LivePreview
+from DiffusionCore.slicerbridge.results import INPUT, part
+from DiffusionCore.slicerbridge.worker_process import application_worker
+
+from .choices import PRESETS, enhance_options
+from .expectation import expected_by_preset, first_volume, region_voxels, waiting_in_words
+from .how_group import HowGroup
+from .input_group import InputGroup
+from .result_group import ResultGroup
+from .runs import Scans, jobs_of
+
+EVERY_CHANGE = 0  # milliseconds: changes that come together are shown once
+
+
+class EnhancePanel(VTKObservationMixin):
+    """Made of the widgets of DiffusionEnhance.ui, by name; `worker` is the application's by default."""
+
+    def __init__(self, ui: Any, worker: Any = None) -> None:
+        VTKObservationMixin.__init__(self)
+        self.ui = ui
+        self.worker = worker or application_worker(slicer.app)
+        self.parameters: Any = None
+        self._gui_tag: Any = None
+        self._observed_input: Any = None
+        self._estimating: set[tuple[str, str]] = set()
+        self.scans = Scans()
+        self.devices: tuple[str, ...] = ("cpu",)
+        self.missing: Sequence[str] = ()
+        self.how = HowGroup(ui, self.refresh)
+        self.input = InputGroup(ui, self.refresh)
+        self.result = ResultGroup(ui, self.keep)
+        self.controls = JobControls(
+            self.worker, ui.applyButton, ui.stateLabel, ui.progressBar, ui.detailsButton, self.apply, self.refresh
+        )
+        self.preview = LivePreview(self.worker, self.what_to_preview, self._say_of_preview)
+        self._say_of_preview("")
+        self._refresh_timer = qt.QTimer()
+        self._refresh_timer.setSingleShot(True)
+        self._refresh_timer.setInterval(EVERY_CHANGE)
+        self._refresh_timer.connect("timeout()", self.refresh)
+
+    # The scene
+
+    def set_parameters(self, parameters: Any) -> None:
+        """Show a parameter node; the first volume becomes the input where none was chosen. None: show nothing."""
+        if self.parameters is not None:
+            self.parameters.disconnectGui(self._gui_tag)
+            self.removeObserver(self.parameters.parameterNode, "ModifiedEvent", self._changed)
+        self.parameters = parameters
+        if parameters is not None:
+            if parameters.inputVolume is None:
+                parameters.inputVolume = first_volume()
+            self._gui_tag = parameters.connectGui(self.ui)
+            self.addObserver(parameters.parameterNode, "ModifiedEvent", self._changed)
+        self.missing = self.worker.look_for_packages()
+        self.how.models = installed_cards()
+        self.refresh()
+
+    def pause(self) -> None:
+        """Another module is opened."""
+        self.preview.stop()
+
+    def scene_closes(self) -> None:
+        """The scene is about to be closed: nothing of it may be touched any more."""
+        self.preview.stop()
+        self.controls.drop()
+        self.result.end()
+        self._observe_input(None)
+        self.scans.forget()
+        self.set_parameters(None)
+
+    def end(self) -> None:
+        """The panel goes: what it runs is cancelled. The worker is the application's and ends with it."""
+        self.scene_closes()
+        self.input.end()
+        self._refresh_timer.stop()
+        self.removeObservers()
+
+    def _changed(self, _caller: Any = None, _event: Any = None) -> None:
+        self._refresh_timer.start()
+
+    def _observe_input(self, node: Any) -> None:
+        if node is self._observed_input:
+            return
+        events = (
+            slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
+            slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+        )
+        for event in events:
+            if self._observed_input is not None:
+                self.removeObserver(self._observed_input, event, self._changed)
+            if node is not None:
+                self.addObserver(node, event, self._changed)
+        self._observed_input = node
+
+    # What is shown
+
+    def refresh(self) -> None:
+        """Show what the parameter node says, and what may be pressed."""
+        parameters = self.parameters
+        node = None if parameters is None else parameters.inputVolume
+        self._observe_input(node)
+        self.input.show(parameters)
+        look = self.input.look
+        modality = "" if look is None or look.problem else look.modality
+        why_not = self.why_not()
+        seconds = self.expected(modality)
+        words = {preset: f"about {seconds_in_words(time)}" for preset, time in seconds.items() if time is not None}
+        self.how.show(parameters, modality, words, self.devices)
+        self._say_how_long("" if why_not else waiting_in_words(parameters, seconds))
+        self.controls.allow(why_not, "Enhance the volume; it is not changed, the result comes beside it.")
+        if self.missing and not self.controls.busy:
+            self.controls.not_installed("Apply asks before it installs what is missing")
+        elif not self.missing and self.controls.state == "not installed":
+            self.controls.ready()
+        self.result.show(parameters, "" if look is None else look.unit)
+        self._show_preview(why_not)
+
+    def why_not(self) -> str:
+        """Why Apply cannot be pressed; "" if it can."""
+        parameters, look = self.parameters, self.input.look
+        if parameters is None or parameters.inputVolume is None or look is None:
+            return "Choose a volume first."
+        if look.problem:
+            return look.problem
+        if self.how.models and self.how.model_for(look.modality) is None:
+            return f"No installed model enhances {look.modality} scans."
+        reference = parameters.referenceVolume
+        if reference is not None and reference.GetImageData() is not None:
+            same = parameters.inputVolume.GetImageData().GetDimensions() == reference.GetImageData().GetDimensions()
+            if not same:
+                return "The reference is not on the volume's grid; resample it first, or choose none."
+        return ""
+
+    def expected(self, modality: str) -> dict[str, float | None]:
+        """Seconds that each preset would take on this scan and device; None before anything was measured."""
+        card, parameters = self.how.model_for(modality), self.parameters
+        if card is None or parameters is None or not modality:
+            return dict.fromkeys(PRESETS)
+        voxels = self.input.look.voxels
+        if parameters.roi is not None:
+            with contextlib.suppress(ValueError):  # a box that is not placed yet: Apply says so
+                voxels = region_voxels(parameters.inputVolume, parameters.roi)
+        return expected_by_preset(card.name, parameters, voxels)
+
+    def _say_how_long(self, words: str) -> None:
+        self.ui.expectedLabel.setText(words)
+        self.ui.expectedLabel.setVisible(bool(words))
+
+    def _show_preview(self, why_not: str) -> None:
+        if not why_not and self.missing:
+            why_not = "The packages it needs are not installed; Apply installs them."
+        if not why_not and self.controls.busy:
+            why_not = "Not while a scan is worked on."
+        self.ui.previewCheckBox.setEnabled(not why_not)
+        self.ui.previewCheckBox.setToolTip(why_not or "The slab around the slice in view, when the scrolling stops.")
+        wanted = not why_not and self.parameters is not None and self.parameters.preview
+        if wanted and not self.preview.on:
+            self.preview.start()
+        elif wanted:
+            asked = self._preview_key()
+            if asked != getattr(self, "_previewed", None):
+                self.preview.refresh()
+            self._previewed = asked
+        elif self.preview.on:
+            self.preview.stop()
+            self._say_of_preview("")
+
+    def _say_of_preview(self, words: str) -> None:
+        self.ui.previewLabel.setText(words)
+        self.ui.previewLabel.setVisible(bool(words))
+
+    def _preview_key(self) -> tuple[Any, ...]:
+        options = enhance_options(self.parameters)
+        return (self.parameters.inputVolume.GetID(), *sorted((name, str(value)) for name, value in options.items()))
+
+    # What pressing does
+
+    def apply(self) -> None:
+        """Run the jobs that are asked for; install what is missing first, after asking."""
+        if not self.installed():
+            return
+        jobs = jobs_of(self.parameters, self.scans, self.done)
+        self.preview.give_way(lambda: self.controls.run(jobs))
+
+    def installed(self) -> bool:
+        """Whether everything needed is here, after one question where it is not."""
+        self.missing = self.worker.look_for_packages()
+        if not self.missing:
+            return True
+        from DiffusionCore.slicerbridge.packages import ensure_packages
+
+        try:
+            ensure_packages()
+        except Exception as error:  # declined, or pip failed: said in words, nothing is half-way
+            self.controls.not_installed(str(error))
+            return False
+        self.missing = self.worker.look_for_packages()
+        self.how.models = installed_cards()
+        self.refresh()
+        return not self.missing and not self.why_not()
+
+    def done(self, result: Any, values: Mapping[str, Any]) -> None:
+        """A result is in the scene: it is shown, if it is of the panel's input, in turns of the event loop of its own."""
+        device = "auto" if self.parameters is None else self.parameters.device
+        qt.QTimer.singleShot(0, lambda: learn_from_run(values.get("provenance", {}), device))
+        parameters = self.parameters
+        if parameters is None:
+            return
+        if part(result, INPUT) is parameters.inputVolume or parameters.resultVolume is None:
+            parameters.resultVolume = result
+            qt.QTimer.singleShot(0, lambda: self._show_result(result))
+
+    def _show_result(self, result: Any) -> None:
+        if self.parameters is None or self.parameters.resultVolume is not result:
+            return
+        self.refresh()
+        shown = layouts.current_layout()
+        self.result.arrange(shown if layouts.ours(shown) else layouts.SIDE_BY_SIDE)
+
+    def what_to_preview(self) -> tuple[Any, Any, Mapping[str, Any]] | None:
+        """The input, its volume and the options of a preview; None while there can be none."""
+        if self.why_not() or self.controls.busy or self.missing:
+            return None
+        node = self.parameters.inputVolume
+        try:
+            volume = self.scans.volume(node, self.parameters.modality)
+        except Exception:
+            return None
+        options = enhance_options(self.parameters)
+        for name in ("trust", "modality"):
+            options.pop(name, None)
+        return node, volume, options
+
+    def keep(self, what: str) -> None:
+        """Write the report, or export the result as DICOM, into a folder that is asked for."""
+        title = "Folder for the report" if what == "report" else "Folder for the DICOM series"
+        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
+        if folder:
+            self.keep_in(what, folder)
+
+    def keep_in(self, what: str, folder: str) -> None:
+        """Write the report, or export the result as DICOM, into a folder; the worker does it."""
+        make = report_job if what == "report" else dicom_job
+
+        def told(files: list[str]) -> None:
+            slicer.util.showStatusMessage(f"{len(files)} files written to {folder}", 5000)
+
+        job = make(self.parameters.resultVolume, folder, told)
+        self.preview.give_way(lambda: self.controls.run([job]))

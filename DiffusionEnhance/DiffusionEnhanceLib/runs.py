@@ -1,0 +1,147 @@
+"""The jobs of one press of Apply: the input, each frame of its sequence, and the volumes that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import slicer
+
+from DiffusionCore.slicerbridge.nodes import node_from_volume, volume_from_node
+from DiffusionCore.slicerbridge.panel import Job
+from DiffusionCore.slicerbridge.recognise import image_changed_at, look_at
+from DiffusionCore.slicerbridge.results import keep_parts, keep_result
+from DiffusionCore.slicerbridge.sequences import add_frame, browser_of, frames_of, play, result_sequence
+from DiffusionCore.volume.geometry import box_slices
+
+from .choices import enhance_options
+
+WORDS = {"uncertainty": "uncertainty", "residual": "residual structure"}
+GONE = "the scan was removed while it was worked on; its result was thrown away"
+
+
+@dataclass(eq=False)
+class Scans:
+    """Volume nodes as `Volume`s; the last one is kept, so that the worker is given the same voxels only once."""
+
+    _node: Any = None
+    _seen: Any = None
+    _volume: Any = field(default=None, repr=False)
+
+    def volume(self, node: Any, modality: str = "") -> Any:
+        """The scan of a volume node, with the modality that the panel shows."""
+        seen = (node.GetID(), image_changed_at(node), modality)
+        if node is not self._node or seen != self._seen:
+            from dataclasses import replace
+
+            look = look_at(node, modality)
+            if look.problem:
+                raise ValueError(f"{node.GetName()}: {look.problem}")
+            volume = volume_from_node(node)
+            meta = {**volume.meta, "modality_reason": look.reason}
+            self._node, self._seen = node, seen
+            self._volume = replace(volume, modality=look.modality, meta=meta)
+        return self._volume
+
+    def forget(self) -> None:
+        """Let go of the scan."""
+        self._node = self._seen = self._volume = None
+
+
+def region_of(volume: Any, roi: Any) -> list[list[int]] | None:
+    """[[k0, k1], [j0, j1], [i0, i1]] of what an ROI node's box can touch; None without an ROI. Raises `UsageError`
+    where it lies outside the scan."""
+    if roi is None:
+        return None
+    bounds = [0.0] * 6
+    roi.GetRASBounds(bounds)
+    if bounds[0] >= bounds[1]:
+        raise ValueError("the box has no size yet; place it in a slice view, or choose the whole scan")
+    parts = box_slices(volume, bounds[0::2], bounds[1::2])
+    return [[part.start, part.stop] for part in parts]
+
+
+def jobs_of(parameters: Any, scans: Scans, done: Callable[[Any, Mapping[str, Any]], None]) -> list[Job]:
+    """The jobs that a parameter node asks for; `done` is called with each result's node and the task's answer."""
+    found = []
+    first = parameters.inputVolume
+    for node in [first, *(waiting for waiting in parameters.queue if waiting is not None)]:
+        if node is first and parameters.allFrames and browser_of(node) is not None:
+            found += frame_jobs(parameters, scans, done)
+        else:
+            found.append(scan_job(parameters, node, scans, done))
+    return found
+
+
+def scan_job(parameters: Any, node: Any, scans: Scans, done: Callable[..., None]) -> Job:
+    """One volume node; the box and the reference count for the panel's input alone."""
+    own = node is parameters.inputVolume
+    roi = parameters.roi if own else None
+    reference = parameters.referenceVolume if own else None
+    options = enhance_options(parameters)
+    modality = options.pop("modality", "") if own else ""
+    options.pop("modality", None)
+    seen = image_changed_at(node)
+
+    def volumes() -> dict[str, Any]:
+        if node.GetScene() is None:
+            raise RuntimeError(GONE)
+        volume = scans.volume(node, modality)
+        region = region_of(volume, roi)
+        if region is not None:
+            options["region"] = region
+        found = {"volume": volume}
+        if reference is not None:
+            found["reference"] = volume_from_node(reference)
+        return found
+
+    def finished(values: Mapping[str, Any]) -> None:
+        if node.GetScene() is None:
+            raise RuntimeError(GONE)
+        if image_changed_at(node) != seen:
+            changed = "the scan was changed while it was worked on; the result is of the scan as it was"
+            values = {**values, "warnings": [*values.get("warnings", ()), changed]}
+        done(keep_result(f"{node.GetName()} enhanced", node, values, WORDS), values)
+
+    return Job(node.GetName(), "enhance", options, volumes, finished)
+
+
+def frame_jobs(parameters: Any, scans: Scans, done: Callable[..., None]) -> list[Job]:
+    """Every frame of the input's sequence as a scan of its own. The results become a sequence, which plays from the
+    first of them on; the figures are the first frame's."""
+    node = parameters.inputVolume
+    frames = frames_of(node)
+    name = f"{node.GetName()} enhanced"
+    made: dict[str, Any] = {}
+    options = enhance_options(parameters)
+    modality = options.pop("modality", "")
+
+    def job(number: int, frame: Any) -> Job:
+        def volumes() -> dict[str, Any]:
+            if node.GetScene() is None:
+                raise RuntimeError(GONE)
+            stated = modality or look_at(node).modality
+            volume = scans.volume(frame, stated)
+            region = region_of(volume, parameters.roi)
+            if region is not None:
+                own["region"] = region
+            return {"volume": volume}
+
+        def finished(values: Mapping[str, Any]) -> None:
+            if node.GetScene() is None:
+                raise RuntimeError(GONE)
+            first = "sequence" not in made
+            if first:
+                made["sequence"] = result_sequence(slicer.mrmlScene.GenerateUniqueName(name), node)
+            temporary = node_from_volume(values["volume"], f"{name} {number}")
+            add_frame(made["sequence"], node, number, temporary)
+            slicer.mrmlScene.RemoveNode(temporary)
+            if first:
+                proxy = play(made["sequence"], node, name)
+                done(keep_parts(proxy, node, values, WORDS), values)
+
+        own = dict(options)
+        return Job(f"{node.GetName()} frame {number + 1} of {len(frames)}", "enhance", own, volumes, finished)
+
+    return [job(number, frame) for number, frame in enumerate(frames)]
