@@ -99,8 +99,7 @@ class qSlicerLayoutManager(QtCore.QObject):
             logic.SetMRMLApplicationLogic(self.__application_logic)
             self.__application_logic.GetViewLogics().AddItem(logic)
             logic.SetMRMLScene(self.__scene)
-            logic.SetViewNode(node) if hasattr(logic, "SetViewNode") else logic.AddViewNode(node.GetLayoutName())
-            return qMRMLThreeDWidget(logic, self.__application_logic)
+            return qMRMLThreeDWidget(logic, node, self.__application_logic)
         if node.IsA("vtkMRMLTableViewNode"):
             return qMRMLTableWidget(node)
         if node.IsA("vtkMRMLPlotViewNode"):

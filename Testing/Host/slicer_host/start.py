@@ -14,7 +14,7 @@ from typing import Any
 HERE = Path(__file__).parent
 # Colors first: without it no volume gets a colour node (the slice pipeline then fails). Sequences before any sequence node.
 LOGICS = {
-    "Colors": "vtkMRMLColorLogic",
+    "Colors": "vtkSlicerColorLogic",
     "Volumes": "vtkSlicerVolumesLogic",
     "Markups": "vtkSlicerMarkupsLogic",
     "Segmentations": "vtkSlicerSegmentationsModuleLogic",
@@ -87,6 +87,7 @@ def start() -> Application:
 
     clean_slicer()
     from .application import qSlicerApplication, qSlicerExtensionsManagerModel
+    from .dicom import ctkDICOMDatabase
     from .io_manager import qSlicerIOManager
 
     app = qSlicerApplication(home)
@@ -99,13 +100,7 @@ def start() -> Application:
     application_logic.SetSliceLogics(vtk.vtkCollection())
     application_logic.SetViewLogics(vtk.vtkCollection())
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)
-    slicer.app, slicer.mrmlScene = app, scene
-    for kind in ("vtkMRMLSelectionNode", "vtkMRMLInteractionNode"):
-        if scene.GetSingletonNode("Singleton", kind) is None:
-            node = scene.CreateNodeByClass(kind)
-            node.UnRegister(None)
-            node.SetSingletonTag("Singleton")
-            scene.AddNode(node)
+    slicer.app, slicer.mrmlScene, slicer.dicomDatabase = app, scene, ctkDICOMDatabase()
     logics = {name: _logic(getattr(slicer, cls), scene, application_logic, name) for name, cls in LOGICS.items()}
     link = slicer.vtkMRMLSliceLinkLogic()
     link.SetMRMLScene(scene)

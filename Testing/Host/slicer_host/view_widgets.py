@@ -195,12 +195,12 @@ class qMRMLSliceWidget(_Holder):
 class qMRMLThreeDWidget(_Holder):
     """A 3D view with its logic."""
 
-    def __init__(self, logic: Any, application_logic: Any) -> None:
+    def __init__(self, logic: Any, node: Any, application_logic: Any) -> None:
         super().__init__()
         view = qMRMLThreeDView()
-        view._take(ThreeDPicture(logic.GetViewNode(), application_logic))
+        view._take(ThreeDPicture(node, application_logic))
         self._hold(view)
-        self.__dict__["_logic__part"] = logic
+        self.__dict__.update(_logic__part=logic, _node__part=node)
 
     def threeDView(self) -> QtWidgets.QWidget:
         return self._view__part
@@ -212,10 +212,10 @@ class qMRMLThreeDWidget(_Holder):
         return self._logic__part
 
     def mrmlViewNode(self) -> Any:
-        return self._logic__part.GetViewNode()
+        return self._node__part
 
     def mrmlAbstractViewNode(self) -> Any:
-        return self._logic__part.GetViewNode()
+        return self._node__part
 
 
 @stand_in
