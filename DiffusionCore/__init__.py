@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .tasks.classify_options import ClassifyOptions
     from .tasks.enhance import EnhanceResult, enhance
     from .tasks.options import EnhanceOptions
+    from .tasks.super_resolve import SuperResolveResult, super_resolve
+    from .tasks.superres_options import SuperResolveOptions
     from .tasks.synthesize import SynthesizeResult, synthesize
     from .volume import Volume, read_volume, write_volume
 
@@ -33,6 +35,9 @@ _HOMES = {
     "EnhanceOptions": "tasks.options",
     "EnhanceResult": "tasks.enhance",
     "enhance": "tasks.enhance",
+    "SuperResolveOptions": "tasks.superres_options",
+    "SuperResolveResult": "tasks.super_resolve",
+    "super_resolve": "tasks.super_resolve",
     "SynthesizeResult": "tasks.synthesize",
     "synthesize": "tasks.synthesize",
 }
@@ -42,12 +47,15 @@ __all__ = [
     "ClassifyResult",
     "EnhanceOptions",
     "EnhanceResult",
+    "SuperResolveOptions",
+    "SuperResolveResult",
     "SynthesizeResult",
     "Volume",
     "classify",
     "enhance",
     "load_model",
     "read_volume",
+    "super_resolve",
     "synthesize",
     "write_volume",
 ]

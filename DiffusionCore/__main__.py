@@ -16,6 +16,7 @@ UNEXPECTED = 70
 
 COMMANDS = {
     "enhance": "remove noise from one scan, or from many",
+    "superres": "raise the resolution of one scan, or of many",
     "synthesize": "make images that show nobody, from a seed",
     "classify": "what a scan, or the structure in a label map, shows",
     "evaluate": "figures of a scan against a clean reference, or before and after",

@@ -75,7 +75,9 @@ def spline_matrix(old: int, positions: np.ndarray, order: int) -> np.ndarray:
     """(new, old): the spline of `order` through `old` samples, mirrored at the box's faces, read at `positions`."""
     from scipy import ndimage
 
-    columns = [ndimage.map_coordinates(c, np.asarray(positions)[None], order=order, mode="reflect") for c in np.eye(old)]
+    columns = [
+        ndimage.map_coordinates(c, np.asarray(positions)[None], order=order, mode="reflect") for c in np.eye(old)
+    ]
     return np.stack(columns, axis=1)
 
 

@@ -1,0 +1,76 @@
+"""What a person may ask of super-resolution, declared once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .options import MAX_SEED, MachineOptions
+
+_SIZES = r"^\d*\.?\d+(,\d*\.?\d+,\d*\.?\d+)?$"
+
+
+class SuperResolveOptions(MachineOptions):
+    """How to super-resolve a scan.
+
+    Without `factor` and `spacing`, voxels become half as wide along all axes, or with `axes` "slice" slices become as thin
+    as the scan is fine in the plane.
+    """
+
+    model: Annotated[
+        str | None, Field(description="name or folder; of several stages separated by commas; default: by modality")
+    ] = None
+    modality: Annotated[Literal["CT", "MR"] | None, Field(description="if it cannot be told from the scan")] = None
+    factor: Annotated[
+        float | None, Field(gt=1, le=8, allow_inf_nan=False, description="how many times finer, e.g. 2, 4 or 2.5")
+    ] = None
+    spacing: Annotated[
+        str | None, Field(pattern=_SIZES, description="instead: the new spacing in mm, one number or three (i,j,k)")
+    ] = None
+    axes: Annotated[Literal["all", "slice"], Field(description="finer along all axes, or only across the slices")] = (
+        "all"
+    )
+    stages: Annotated[
+        int | None, Field(ge=1, le=6, description="models one after the other; default: as few as were trained for")
+    ] = None
+    thickness: Annotated[
+        float | None, Field(gt=0, allow_inf_nan=False, description="of a slice in mm; default: read or estimated")
+    ] = None
+    gap: Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="between slices in mm, instead")] = None
+    consistency: Annotated[
+        float,
+        Field(ge=0, le=1, description="1: made coarse again, the result is the scan to within its noise; 0: as it is"),
+    ] = 1.0
+    preset: Annotated[
+        Literal["quick", "natural", "careful"],
+        Field(
+            description="quick: the mean, one step; natural: a sample, 8 steps; careful: the mean with its uncertainty"
+        ),
+    ] = "quick"
+    texture: Annotated[
+        float | None, Field(ge=0, le=1, description="0: the mean, most faithful; 1: a sample with natural texture")
+    ] = None
+    strength: Annotated[float, Field(ge=0, le=1, description="0 returns the interpolated scan, 1 the full result")] = (
+        1.0
+    )
+    steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
+    samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
+    sampler: Annotated[
+        Literal["ddim", "ddpm", "dpm++"] | None,
+        Field(
+            description="how a sample is drawn; default: dpm++ where the residual is diffused, ddim where the image is"
+        ),
+    ] = None
+    eta: Annotated[float, Field(ge=0, le=1, description="randomness of DDIM; 0 none, 1 as DDPM")] = 0.0
+    guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
+    force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SuperResolveOptions:
+        if self.factor is not None and self.spacing is not None:
+            raise ValueError("--factor and --spacing say the same thing; give one of them")
+        if self.thickness is not None and self.gap is not None:
+            raise ValueError("--thickness and --gap follow from each other; give one of them")
+        return self

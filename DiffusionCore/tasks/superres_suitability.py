@@ -1,0 +1,131 @@
+"""Whether a scan is what super-resolution models were made for, and how thick its slices are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import Refused, UsageError
+from ..metrics import NoiseEstimate
+from ..metrics.slice_width import estimate_slice_width
+from ..volume import Volume
+from .cascade import Stage
+from .finer_grid import FinerGrid, slice_axis
+from .suitability import ALWAYS_REFUSED, size_concerns
+from .superres_options import SuperResolveOptions
+
+if TYPE_CHECKING:
+    from ..models import Card
+
+
+def check_resolvable(
+    volume: Volume, stages: Sequence[Stage], sigma: float, noise: NoiseEstimate, *, force: bool
+) -> tuple[str, ...]:
+    """Warnings, as sentences. Raises `Refused` for what a card refuses, unless `force`.
+
+    sigma  the scan's noise, normalised
+    """
+    found: list[tuple[str, str]] = []
+    first = stages[0].model.card
+    if volume.modality != first.modality:
+        found.append(("modality", f"this scan is {volume.modality}, the model {first.name!r} is for {first.modality}"))
+    lowest, highest = float(volume.voxels.min()), float(volume.voxels.max())
+    if volume.modality == "CT" and lowest >= 0:
+        found.append(("units", f"the values of this CT, {lowest:g} to {highest:g}, are no HU; rescale them first"))
+    found += size_concerns(volume, first)
+    found += spacing_concerns(volume, first)
+    high = first.valid.sigma_normalised.high
+    if noise.reliable and sigma > 1.2 * high:
+        percent = "HU" if volume.modality == "CT" else "% of the brightest tissue"
+        unit = 1000 if volume.modality == "CT" else 100
+        found.append(
+            (
+                "sigma",
+                f"the noise is {unit * sigma:.2g} {percent}, trained was up to {unit * high:.2g}; `enhance` it first",
+            )
+        )
+    for stage in stages:
+        largest, trained = max(stage.factors), stage.spec.factor
+        if not trained.low * 0.95 <= largest <= trained.high * 1.05:
+            name = stage.model.card.name
+            found.append(
+                (
+                    "factor",
+                    f"{name!r} was trained for factors of {trained.low:g} to {trained.high:g}, not {largest:.3g}",
+                )
+            )
+    refused = [what for quantity, what in found if quantity in (*ALWAYS_REFUSED, *first.valid.refuse)]
+    if refused and not force:
+        raise Refused(f"{refused[0]}; --force to go on")
+    return tuple(what for _, what in found)
+
+
+def spacing_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:
+    """What of the scan's spacing the model was not trained on."""
+    *in_plane, through = sorted(volume.spacing)
+    found = []
+    for quantity, value, valid in (
+        ("spacing", in_plane[0], card.valid.spacing_mm),
+        ("slice spacing", through, card.valid.slice_spacing_mm),
+    ):
+        if not valid.holds(value):
+            trained = f"the model was trained on {valid.low:g} to {valid.high:g} mm"
+            found.append(("spacing", f"{quantity} is {value:.2g} mm, {trained}"))
+    return found
+
+
+def slice_thickness(
+    volume: Volume,
+    grid: FinerGrid,
+    stages: Sequence[Stage],
+    asked: SuperResolveOptions,
+    noise: NoiseEstimate,
+) -> tuple[dict[int, float], tuple[str, ...]]:
+    """({axis: thickness of its slices over their distance}, sentences for a person).
+
+    As given; else as the DICOM header says; else as the scan shows it, where a model wants to know (slice profiles).
+    Raises `UsageError` for what no slices can be.
+    """
+    across = slice_axis(volume)
+    step = volume.spacing[across]
+    if asked.gap is not None and asked.gap >= step:
+        raise UsageError(f"--gap {asked.gap:g} mm leaves nothing of slices {step:g} mm apart")
+    given = asked.thickness if asked.thickness is not None else None if asked.gap is None else step - asked.gap
+    if given is not None and given > 4 * step:
+        raise UsageError(f"--thickness {given:g} mm is more than four times the {step:g} mm between slices")
+    user = next((s for s in stages if s.factors[across] > 1 and s.spec.kind == "profile"), None)
+    if user is None:
+        said = ("--thickness and --gap are not used: the model knows of no slices",) if given is not None else ()
+        return {}, said
+    source = "given"
+    if given is None:
+        given, source = header_thickness(volume), "as the header says"
+    if given is None and user.spec.thickness.low < user.spec.thickness.high:
+        sigma = noise.sigma if noise.reliable else 0.0
+        given, source = estimate_slice_width(volume.voxels, volume.spacing, across, sigma), "as estimated from the scan"
+    if given is None:
+        return {}, ()
+    share, trained = given / step, user.spec.thickness
+    used = float(np.clip(share, trained.low, trained.high))
+    notes = []
+    if source != "given":
+        notes.append(f"slices are taken to be {used * step:.2g} mm thick, {source}; --thickness sets it")
+    if abs(used - share) > 0.02:
+        notes.append(
+            f"slices {given:.2g} mm thick are {share:.2g} of their distance, trained were {trained.low:g} to {trained.high:g}"
+        )
+    return {across: used}, tuple(notes)
+
+
+def header_thickness(volume: Volume) -> float | None:
+    """SliceThickness in mm of the DICOM images that the scan was read from; None where they do not say."""
+    source = volume.meta.get("dicom")
+    if source is None or slice_axis(volume) != 0:
+        return None
+    try:
+        thickness = float(source.header.get("SliceThickness") or 0)
+    except (TypeError, ValueError):
+        return None
+    return thickness if thickness > 0 else None
