@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError, ModelError, UsageError
 from ..progress import Progress
 from .arguments import Parser, add_output_arguments
+from .benchmark_classify import add_classify_arguments, classify_table
 from .console import console_progress
 from .tables import print_json, print_table
 
 if TYPE_CHECKING:
     from ..benchmark.rivals import Method
 
-NAMES = ("denoise", "speed")
+NAMES = ("denoise", "speed", "classify")
 DATA_VARIABLE = "DIFFUSIONCORE_DATA"
 OUR_STEPS = (1, 2, 4, 8)
 REFERENCE_STEPS = 50
@@ -27,10 +28,11 @@ def main(argv: list[str]) -> int:
     """Run a comparison; it writes Markdown, CSV and PNG files."""
     parser = Parser(
         "benchmark",
-        "Compare with other methods on the test scans (denoise), or measure the goals of speed (speed).",
+        "Compare with other methods on the test scans (denoise, classify), or measure the goals of speed (speed).",
         "diffusioncore benchmark denoise docs/benchmark --learned runs/regression-unet-mr/model",
         "diffusioncore benchmark denoise docs/benchmark --study conditioning --model runs/s3-mr-2d/model",
         "diffusioncore benchmark speed docs --quick",
+        "diffusioncore benchmark classify docs/benchmark --dataset adrenal --minutes 12 --seeds 3",
     )
     parser.add_argument("name", choices=NAMES, metavar="/".join(NAMES), help="what to compare")
     parser.add_argument("output", type=Path, metavar="OUT", help="folder for tables and plots")
@@ -50,10 +52,11 @@ def main(argv: list[str]) -> int:
     )
     speed = parser.add_argument_group("speed")
     speed.add_argument("--large", action="store_true", help="512³ on the CPU as well: 7 GB of memory and minutes")
+    add_classify_arguments(parser)
     add_output_arguments(parser)
     given = parser.parse_intermixed_args(argv)
     with console_progress(given.quiet, given.json) as progress:
-        make = STUDIES[given.study] if given.study else {"denoise": denoise_table, "speed": speed_table}[given.name]
+        make = STUDIES[given.study] if given.study else TABLES[given.name]
         head, rows, files = make(given, progress)
     if given.json:
         print_json({"rows": [dict(zip(head, row, strict=True)) for row in rows], "files": files})
@@ -119,6 +122,11 @@ def s0_table(given: argparse.Namespace, progress: Progress) -> Table:
     rows, paths = run_s0_table(given.output, data_root(given), model, ours=ours, quick=given.quick, progress=progress)
     head = tuple(field.name for field in fields(S0Row))
     return head, [tuple(getattr(row, name) for name in head) for row in rows], list(paths)
+
+
+def classification_table(given: argparse.Namespace, progress: Progress) -> Table:
+    """Label diffusion against CNNs, its own guidance, simple features and the majority."""
+    return classify_table(given, data_root(given), progress)
 
 
 STUDIES = {"conditioning": conditioning_table, "s0": s0_table}
@@ -194,3 +202,6 @@ def speed_table(given: argparse.Namespace, progress: Progress) -> Table:
     found = run_speed_benchmark(given.output, model, given.quick, large=given.large, progress=progress)
     head = ("what", "goal", "measured", "verdict")
     return head, [tuple(getattr(row, name) for name in head) for row in found.rows], list(found.paths)
+
+
+TABLES = {"denoise": denoise_table, "speed": speed_table, "classify": classification_table}

@@ -1,0 +1,77 @@
+"""Our own arm: a trained model's answers, its guidance network's, and its curve over sampling steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from DiffusionCore.benchmark.classify.datasets import Cases, Dataset
+from DiffusionCore.metrics.classifier import Predictions, auc, brier
+from DiffusionCore.models import Classifier
+
+BATCH = 32
+STEPS = (1, 2, 3, 5, 10, 20, 50)
+SPREADS = (0.0, 1.0)
+CURVE_SAMPLES = 10
+
+
+def answers(
+    model: Classifier,
+    images: npt.NDArray[np.float32],
+    *,
+    samples: int | None = None,
+    steps: int | None = None,
+    spread: float | None = None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(N, classes) twice: the mean over samples as drawn, before calibration; and the guidance network's own answer."""
+    import torch
+
+    spec = model.card.classify
+    drawn, guided = [], []
+    with torch.inference_mode():
+        for part in np.array_split(images, -(-len(images) // BATCH)):
+            guidance = model.network.encode(torch.from_numpy(np.array(part, np.float32))[:, None])
+            found = model.network.sample(
+                guidance, samples=samples or spec.samples, steps=steps or spec.steps, spread=spread
+            )
+            drawn.append(found.double().mean(dim=0))
+            guided.append(guidance.probabilities.double())
+    return unit(torch.cat(drawn).numpy()), unit(torch.cat(guided).numpy())
+
+
+def unit(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return p / p.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class StepPoint:
+    """Sampling with so many steps: AUC and Brier score of validation cases, seconds a case beside the encoders' own."""
+
+    steps: int
+    spread: float
+    auc: float
+    brier: float
+    seconds: float
+
+
+def step_curve(model: Classifier, data: Dataset, steps: tuple[int, ...] = STEPS) -> list[StepPoint]:
+    """Quality against steps on validation cases, with one shared timestep and with one for each point of the grid."""
+    import torch
+
+    cases: Cases = data.val
+    with torch.inference_mode():
+        guidance = model.network.encode(torch.from_numpy(cases.images)[:, None])
+    points = []
+    for spread in SPREADS:
+        for count in (s for s in steps if s <= model.network.config.steps):
+            started = time.process_time()
+            with torch.inference_mode():
+                drawn = model.network.sample(guidance, samples=CURVE_SAMPLES, steps=count, spread=spread)
+            seconds = (time.process_time() - started) / len(cases)
+            given = Predictions(unit(drawn.double().mean(dim=0).numpy()), cases.labels, cases.subjects)
+            whole = np.ones((1, len(cases)))
+            points.append(StepPoint(count, spread, float(auc(given, whole)[0]), float(brier(given, whole)[0]), seconds))
+    return points

@@ -1,0 +1,99 @@
+"""`diffusioncore benchmark classify OUT`: its options, and what the comparison is given of our own training."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+from ..progress import Progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..benchmark.classify.arms import Toolbox
+    from ..benchmark.classify.cnn_rivals import Augment
+    from ..benchmark.classify.datasets import Source
+
+DATASETS = ("adrenal", "mr-sarcoma")
+# A look at whether everything runs has no time for the epochs of a configuration.
+QUICK = ("guidance.epochs=1", "labels.epochs=1")
+
+
+def add_classify_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `benchmark classify`."""
+    group = parser.add_argument_group("classify")
+    group.add_argument("--dataset", choices=DATASETS, default=DATASETS[0], metavar="/".join(DATASETS), help="the cases")
+    group.add_argument(
+        "--minutes", type=float, default=12.0, help="training of each arm and seed, on one core (default 12)"
+    )
+    group.add_argument("--seeds", type=int, default=3, help="how often everything is trained (default 3)")
+    group.add_argument("--arms", metavar="NAME,...", help="only these beside ours and its guidance; default: all")
+    group.add_argument(
+        "--config", type=Path, metavar="YAML", help="of our training; default: the data set's in configs/"
+    )
+
+
+def classify_table(
+    given: argparse.Namespace, root: Path, progress: Progress
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]:
+    """Every arm on the data set's test cases; the verdicts on the gates are what is shown."""
+    from ..benchmark.classify.arms import chosen_arms
+    from ..benchmark.classify.results import HEAD
+    from ..benchmark.classify.run import run_classify_benchmark
+
+    if not given.minutes > 0 or given.seeds < 1:
+        raise UsageError("--minutes must be above 0 and --seeds 1 or more")
+    found = run_classify_benchmark(
+        given.output,
+        root,
+        given.dataset,
+        toolbox(root, given.config, given.quick),
+        minutes=given.minutes,
+        seeds=1 if given.quick else given.seeds,
+        arms=chosen_arms(given.arms.split(",") if given.arms else None),
+        quick=given.quick,
+        progress=progress,
+    )
+    return HEAD, [tuple(vars(gate).values()) for gate in found.gates], list(found.files)
+
+
+def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
+    """Our own training, its augmentation and its rule for thresholds."""
+    from ..benchmark.classify.arms import Toolbox
+    from ..training.classify.augmentation import augmented
+    from ..training.classify.threshold import balanced_threshold
+    from ..training.config_file import load_config
+    from ..training.run import train
+
+    def settings(source: Source) -> Path:
+        path = config or Path(source.config)
+        if not path.is_file():
+            raise UsageError(f"{path} is not here; start from the repository, or name a configuration with --config")
+        return path
+
+    def trained(source: Source, overrides: Sequence[str], seed: int, minutes: float, folder: Path) -> Path:
+        model = folder / "model"
+        if not (model / "card.yaml").is_file():
+            own = (
+                f"name={folder.name}",
+                f"runs={folder.parent}",
+                f"seed={seed}",
+                f"data.root={root}",
+                f"trainer.max_minutes={minutes}",
+                "tensorboard=false",
+            )
+            train(settings(source), [*own, *overrides, *(QUICK if quick else ())], resume=True, quiet=True)
+        return model
+
+    def augment(source: Source) -> Augment:
+        wanted = load_config(settings(source)).augmentation
+
+        def change(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+            return augmented(x, wanted, source.kind == "labelmap", generator)
+
+        return change
+
+    return Toolbox(train=trained, augment=augment, threshold=balanced_threshold)
