@@ -1,0 +1,160 @@
+"""`benchmark trust`: everything that is claimed of trust, measured on test subjects, or on validation subjects to tune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from DiffusionCore.benchmark.denoise.run import first_of_each
+from DiffusionCore.benchmark.trust.contrast_detail import Insertions, cells, insert
+from DiffusionCore.benchmark.trust.extent import Extent
+from DiffusionCore.benchmark.trust.extent import cases as cases_of
+from DiffusionCore.benchmark.trust.intervals import Coverage, Errors, coverage_of, errors_of, factor_from
+from DiffusionCore.benchmark.trust.planted import GoodResult, SiteScores, detections, plant
+from DiffusionCore.benchmark.trust.plots import write_plots
+from DiffusionCore.benchmark.trust.report import TrustFigures, Verdict, markdown, verdicts, write_tables
+from DiffusionCore.benchmark.trust.scans import enhancer, trust_scan
+from DiffusionCore.models.card import read_card, write_card
+from DiffusionCore.progress import Progress, silent
+
+PARTS = ("planted", "intervals", "detail")
+
+
+@dataclass(frozen=True)
+class TrustBenchmark:
+    """What a run found, the verdicts on the gates, and the files written."""
+
+    figures: TrustFigures
+    gates: tuple[Verdict, ...]
+    files: tuple[Path, ...] = ()
+
+
+def run_trust_benchmark(
+    out_folder: Path,
+    data_root: Path,
+    enhance: Callable[..., Any],
+    models: Sequence[str | Path],
+    *,
+    extent: Extent | None = None,
+    parts: Sequence[str] = PARTS,
+    validation: bool = False,
+    quick: bool = False,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> TrustBenchmark:
+    """Plant failures, compare intervals with the truth, insert small structures; write `trust.md`, CSV and PNG files.
+
+    enhance     enhance(volume, sigma=..., model=..., **options), as `DiffusionCore.tasks.enhance` is
+    parts       of `PARTS`
+    validation  on the validation subjects, which thresholds and factors may be tuned on; files are `trust-validation.*`
+    quick       the first scan of each table and noise level only
+    cache       where the model's results are kept, so that a run goes on where it was stopped; default: `cache` in
+                `out_folder`
+
+    Raises `InputError` if a scan is missing under `data_root`, `ModelError`, `Cancelled`.
+    """
+    extent, progress = extent or Extent(), progress or silent()
+    kept = _ignored(cache or out_folder / "cache")
+    scores: list[SiteScores] = []
+    good: list[GoodResult] = []
+    covered: list[Coverage] = []
+    inserted: list[Insertions] = []
+    for model in models:
+        run = enhancer(enhance, model, kept)
+        chosen = cases_of(extent, run.modality, validation=validation)
+        for case in first_of_each(chosen) if quick else chosen:
+            progress.stage(f"{run.folder.name}: {case.name}")
+            scan = trust_scan(case, data_root, extent, kept)
+            if "planted" in parts:
+                found, summary = plant(scan, run, extent)
+                scores += found
+                good.append(summary)
+                progress.advance(1 / 3)
+            if "intervals" in parts and scan.clean is not None:
+                covered.append(coverage_of(errors_of(scan, run, extent), run.factor))
+                progress.advance(2 / 3)
+            if "detail" in parts and case.label in extent.detail and scan.clean is not None:
+                inserted += insert(scan, run, extent, extent.insertions)
+    progress.stage("figures")
+    figures = TrustFigures(
+        tuple(detections(scores, extent.resamples)), tuple(good), tuple(covered), tuple(cells(inserted, extent))
+    )
+    gates = tuple(verdicts(figures, extent))
+    stem = "trust-validation" if validation else "trust"
+    out_folder.mkdir(parents=True, exist_ok=True)
+    report = out_folder / f"{stem}.md"
+    report.write_text(markdown(figures, gates, extent, validation=validation), encoding="utf-8")
+    files = (report, *write_tables(figures, out_folder, stem), *write_plots(figures, out_folder, stem))
+    progress.finish()
+    return TrustBenchmark(figures, gates, files)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The factor that was written on a model's card, and what its intervals cover of the subjects it was learnt from."""
+
+    model: str
+    factor: float
+    subjects: tuple[str, ...]
+    covered: float
+    without_factor: float
+
+
+def calibrate(
+    data_root: Path,
+    enhance: Callable[..., Any],
+    model: str | Path,
+    cache: Path,
+    *,
+    extent: Extent | None = None,
+    progress: Progress | None = None,
+) -> Calibration:
+    """Learn a model's conformal factor from its validation subjects and write it on its card.
+
+    Raises `InputError` if a scan is missing under `data_root`, `ModelError`, `Cancelled`.
+    """
+    extent, progress = extent or Extent(), progress or silent()
+    run = enhancer(enhance, model, _ignored(cache))
+    errors: list[Errors] = []
+    for case in cases_of(extent, run.modality, validation=True):
+        progress.stage(f"calibrate {run.folder.name}: {case.name}")
+        errors.append(errors_of(trust_scan(case, data_root, extent, cache), run, extent))
+    factor = round(factor_from(errors), 4)
+    found = [coverage_of(one, factor) for one in errors]
+    subjects = tuple(dict.fromkeys(one.subject.split("/")[0] for one in found))
+    result = Calibration(
+        run.folder.name,
+        factor,
+        subjects,
+        float(np.mean([one.covered for one in found])),
+        float(np.mean([one.without_factor for one in found])),
+    )
+    path = run.folder / "card.yaml"
+    card = read_card(path)
+    facts = {
+        "factor": factor,
+        "level": 0.9,
+        "samples": extent.samples,
+        "steps": extent.steps,
+        "subjects": list(subjects),
+        "noise": [case.label for case in first_of_each(cases_of(extent, run.modality, validation=True))],
+        "covered": round(result.covered, 4),
+        "weights": card.sha256[:12],
+    }
+    figures = {**card.figures, "uncertainty": facts}
+    write_card(card.model_copy(update={"uncertainty_factor": factor, "figures": figures}), path)
+    progress.finish()
+    return result
+
+
+def _ignored(folder: Path) -> Path:
+    """The folder, made so that git leaves it alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = folder / ".gitignore"
+    if not marker.exists():
+        marker.write_text("*\n", encoding="utf-8")
+    return folder
