@@ -80,7 +80,9 @@ def check_type(where: str, kind: str, value: Any) -> None:
         "QString": (str,),
         "QStringList": (list, tuple),
     }
-    if kind not in expected or isinstance(value, expected[kind]) or hasattr(value, "__index__"):
+    if kind not in expected or isinstance(value, expected[kind]):
+        return
+    if kind in ("bool", "int", "double", "float") and hasattr(value, "__index__"):
         return
     if kind in ("double", "float") and hasattr(value, "__float__"):
         return
