@@ -12,13 +12,14 @@ from ..errors import InputError, ModelError, UsageError
 from ..progress import Progress
 from .arguments import Parser, add_output_arguments
 from .benchmark_classify import add_classify_arguments, classify_table
+from .benchmark_trust import add_trust_arguments, trust_table
 from .console import console_progress
 from .tables import print_json, print_table
 
 if TYPE_CHECKING:
     from ..benchmark.rivals import Method
 
-NAMES = ("denoise", "speed", "classify")
+NAMES = ("denoise", "speed", "classify", "trust")
 DATA_VARIABLE = "DIFFUSIONCORE_DATA"
 OUR_STEPS = (1, 2, 4, 8)
 REFERENCE_STEPS = 50
@@ -28,11 +29,13 @@ def main(argv: list[str]) -> int:
     """Run a comparison; it writes Markdown, CSV and PNG files."""
     parser = Parser(
         "benchmark",
-        "Compare with other methods on the test scans (denoise, classify), or measure the goals of speed (speed).",
+        "Compare with other methods on the test scans (denoise, classify), measure the goals of speed (speed), or see "
+        "whether failures are flagged and intervals hold (trust).",
         "diffusioncore benchmark denoise docs/benchmark --learned runs/regression-unet-mr/model",
         "diffusioncore benchmark denoise docs/benchmark --study conditioning --model runs/s3-mr-2d/model",
         "diffusioncore benchmark speed docs --quick",
         "diffusioncore benchmark classify docs/benchmark --dataset adrenal --minutes 12 --seeds 3",
+        "diffusioncore benchmark trust docs/benchmark",
     )
     parser.add_argument("name", choices=NAMES, metavar="/".join(NAMES), help="what to compare")
     parser.add_argument("output", type=Path, metavar="OUT", help="folder for tables and plots")
@@ -53,6 +56,7 @@ def main(argv: list[str]) -> int:
     speed = parser.add_argument_group("speed")
     speed.add_argument("--large", action="store_true", help="512³ on the CPU as well: 7 GB of memory and minutes")
     add_classify_arguments(parser)
+    add_trust_arguments(parser)
     add_output_arguments(parser)
     given = parser.parse_intermixed_args(argv)
     with console_progress(given.quiet, given.json) as progress:
@@ -127,6 +131,11 @@ def s0_table(given: argparse.Namespace, progress: Progress) -> Table:
 def classification_table(given: argparse.Namespace, progress: Progress) -> Table:
     """Label diffusion against CNNs, its own guidance, simple features and the majority."""
     return classify_table(given, data_root(given), progress)
+
+
+def trustworthiness_table(given: argparse.Namespace, progress: Progress) -> Table:
+    """Planted failures, intervals and small structures."""
+    return trust_table(given, data_root(given), progress)
 
 
 STUDIES = {"conditioning": conditioning_table, "s0": s0_table}
@@ -204,4 +213,9 @@ def speed_table(given: argparse.Namespace, progress: Progress) -> Table:
     return head, [tuple(getattr(row, name) for name in head) for row in found.rows], list(found.paths)
 
 
-TABLES = {"denoise": denoise_table, "speed": speed_table, "classify": classification_table}
+TABLES = {
+    "denoise": denoise_table,
+    "speed": speed_table,
+    "classify": classification_table,
+    "trust": trustworthiness_table,
+}
