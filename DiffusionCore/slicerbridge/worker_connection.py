@@ -22,19 +22,20 @@ REMOVE_EVERY, REMOVE_TIMES = 200, 25  # milliseconds; a killed process holds its
 
 
 class WorkerConnection:
-    """Speaks with a process that it starts.
+    """Speaks with a process, once `start` was called.
 
-    on_message  is given each answer of the worker
-    on_end      is called once, when the process is gone, with a sentence about why
+    on_message  is given this object and each answer of the worker
+    on_end      is called once, when the process is gone, with this object and a sentence about why
     """
 
     def __init__(
         self,
         command: Sequence[str],
-        on_message: Callable[[dict[str, Any]], None],
-        on_end: Callable[[str], None],
+        on_message: Callable[[WorkerConnection, dict[str, Any]], None],
+        on_end: Callable[[WorkerConnection, str], None],
         parent: Any,
     ) -> None:
+        self.command = list(command)
         self.on_message, self.on_end = on_message, on_end
         self.hello: dict[str, Any] | None = None
         self.log: deque[str] = deque(maxlen=LOG_LINES)
@@ -51,7 +52,10 @@ class WorkerConnection:
         self.process.connect("readyReadStandardError()", self._read_log)
         self.process.connect("errorOccurred(QProcess::ProcessError)", self._failed)
         self.process.connect("finished(int,QProcess::ExitStatus)", self._finished)
-        self.process.start(command[0], list(command[1:]))
+
+    def start(self) -> None:
+        """Start the process; `on_end` tells if it cannot be, on some systems before this returns."""
+        self.process.start(self.command[0], self.command[1:])
 
     @property
     def folder(self) -> Path | None:
@@ -109,7 +113,7 @@ class WorkerConnection:
                 continue
             if message["type"] == "hello":
                 self.hello = message
-            self.on_message(message)
+            self.on_message(self, message)
 
     def _read_log(self) -> None:
         *lines, self._rest_of_log = (self._rest_of_log + bytes(self.process.readAllStandardError().data())).split(b"\n")
@@ -136,7 +140,7 @@ class WorkerConnection:
         self._ended = True
         self._remove_folder(REMOVE_TIMES)
         self.process.deleteLater()
-        self.on_end(why)
+        self.on_end(self, why)
 
     def _remove_folder(self, times: int) -> None:
         """The worker removes its folder itself, unless it was killed."""

@@ -1,13 +1,11 @@
-"""The application's one worker: jobs for it, one at a time, without ever holding the application up.
-
-    worker = application_worker(slicer.app)
-    worker.submit("enhance", {"strength": 0.8}, {"volume": volume}, on_finished=..., on_failed=...)
+"""The worker from the application's side: jobs for it, one at a time, without ever holding the application up.
 
 Everything here runs on the application's main thread; voxels are moved by a thread of their own (`transfer`).
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,19 +21,18 @@ from .transfer import reading, writing
 from .worker_command import worker_command
 from .worker_connection import WorkerConnection
 from .worker_job import Inputs, Job, Nothing
+from .worker_state import WorkerState
 
-STATES = ("not installed", "ready", "starting", "running", "cancelling", "finished", "cancelled", "failed")
-BUSY = ("starting", "running", "cancelling")
 PROTOCOL = 1
 TICK = 20  # milliseconds between looks at what a thread or the clock does, while there is a job
 PATIENCE = 0.8  # seconds from a cancel to the worker's answer; then it is killed
 START = 60.0  # seconds until a worker says hello
 SILENCE = 60.0  # seconds without a heartbeat that mean it hangs
+LATE = 1.0  # seconds between two ticks that mean that the application did not listen
 LEAVE = 1.0  # seconds that it has to end at a shutdown
-PROPERTY = "DiffusionCoreWorker"
 
 
-class WorkerProcess:
+class WorkerProcess(WorkerState):
     """Starts the worker at the first job, keeps it for the next, starts another where one was killed or crashed.
 
     parent   the QObject that owns the process: the application
@@ -52,11 +49,10 @@ class WorkerProcess:
         command: Sequence[str] | None = None,
         missing: Callable[[], Sequence[str]] = missing_packages,
     ) -> None:
+        super().__init__()
         self.parent, self.missing = parent, missing
         self.command = list(command or worker_command(os.getpid()))
-        self.state, self.sentence = "ready", ""
         self.exit_code = 0
-        self._listeners: list[Callable[[str], None]] = []
         self._connection: WorkerConnection | None = None
         self._ending: set[WorkerConnection] = set()  # killed, and not gone yet
         self._last_log: list[str] = []
@@ -64,15 +60,11 @@ class WorkerProcess:
         self._waiting: Job | None = None
         self._count = 0
         self._inputs = Inputs()
+        self._ticked = 0.0
         self._timer = qt.QTimer()
         self._timer.setInterval(TICK)
         self._timer.connect("timeout()", self._tick)
         self.look_for_packages()
-
-    @property
-    def busy(self) -> bool:
-        """Whether a job is starting, running or being cancelled."""
-        return self.state in BUSY
 
     @property
     def log(self) -> list[str]:
@@ -85,17 +77,13 @@ class WorkerProcess:
         hello = None if self._connection is None else self._connection.hello
         return None if hello is None else hello["pid"]
 
-    def on_state_changed(self, listener: Callable[[str], None]) -> None:
-        """Call `listener(state)` after each change of state."""
-        self._listeners.append(listener)
-
     def look_for_packages(self) -> Sequence[str]:
         """The packages that are missing; the state follows, unless a job runs."""
         missing = self.missing()
         if missing and not self.busy:
-            self._set("not installed", f"missing: {', '.join(missing)}")
+            self.set("not installed", f"missing: {', '.join(missing)}")
         elif not missing and self.state == "not installed":
-            self._set("ready")
+            self.set("ready")
         return missing
 
     def submit(
@@ -121,22 +109,23 @@ class WorkerProcess:
         """
         if self._job is not None and self.state != "cancelling":
             raise UsageError("a job is running; wait for it, or cancel it first")
+        try:
+            asked = json.loads(json.dumps(options))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"options must be what JSON can hold: {error}") from None
         self._count += 1
         callbacks = (on_progress, on_finished, on_failed, on_cancelled)
-        job = Job(str(self._count), task, dict(options), dict(volumes), *callbacks)
-        if self._job is not None:
-            waiting, self._waiting = self._waiting, job
-            if waiting is not None:
-                qt.QTimer.singleShot(0, lambda: waiting.on_cancelled())
-            return
-        self._begin(job)
+        job = Job(str(self._count), task, asked, dict(volumes), *callbacks)
+        self._drop_waiting()
+        if self._job is None:
+            self._begin(job)
+        else:
+            self._waiting = job
 
     def cancel(self) -> None:
         """Stop the job; within a second `on_cancelled` is called, and nothing of it is left."""
+        self._drop_waiting()
         job = self._job
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            qt.QTimer.singleShot(0, lambda: waiting.on_cancelled())
         if job is None or self.state == "cancelling":
             return
         job.cancel_by = time.monotonic() + PATIENCE
@@ -146,26 +135,30 @@ class WorkerProcess:
             self._connection.send({"type": "cancel", "id": job.id})
         else:
             job.cancel_by = 0.0  # the worker knows nothing of it, or is done with it
-        self._set("cancelling")
+        self.set("cancelling")
 
     def shutdown(self) -> None:
         """Cancel what runs and end the worker, waiting a moment; nothing is left. Another job starts another worker."""
-        job, self._waiting = self._job, None
-        if job is not None:
-            if job.transfer is not None:
-                job.transfer.abandon()
-                job.transfer.wait(LEAVE)
-            self._end_job(job, "cancelled", "", job.on_cancelled)
-        connection = self._connection
+        self._drop_waiting()
+        job, connection = self._job, self._connection
+        if job is not None and job.transfer is not None:
+            job.transfer.abandon()
+            job.transfer.wait(LEAVE)
         self._forget_connection()
-        for one in (*self._ending, *([] if connection is None else [connection])):
+        for one in (*self._ending, *filter(None, [connection])):
             one.close(LEAVE)
-        self._ending.clear()
+        if job is not None:
+            self._end_job(job, "cancelled", "", job.on_cancelled)
+
+    def _drop_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            qt.QTimer.singleShot(0, lambda: waiting.on_cancelled())
 
     def _begin(self, job: Job) -> None:
         self._job, self.exit_code = job, 0
         self._timer.start()
-        self._set("starting")
+        self.set("starting")
         if self._connection is None:
             if missing := self.missing():
                 sentence = f"packages are missing: {', '.join(missing)}"
@@ -176,19 +169,13 @@ class WorkerProcess:
             self._send_volumes(job)
 
     def _start(self) -> None:
-        made: list[WorkerConnection] = []
+        self._connection = WorkerConnection(self.command, self._take, self._ended, self.parent)
+        self._connection.start()
 
-        def take(message: dict[str, Any]) -> None:
-            if made and made[0] is self._connection:
-                self._take(message)
-
-        def ended(why: str) -> None:
-            self._ending.difference_update(made)
-            if not made or made[0] is self._connection:
-                self._lost(why)
-
-        self._connection = WorkerConnection(self.command, take, ended, self.parent)
-        made.append(self._connection)
+    def _ended(self, connection: WorkerConnection, why: str) -> None:
+        self._ending.discard(connection)
+        if connection is self._connection:
+            self._lost(why)
 
     def _kill(self) -> None:
         connection = self._connection
@@ -208,8 +195,10 @@ class WorkerProcess:
         job.transfer, job.sent = None, True
         self._connection.send(job.request())
 
-    def _take(self, message: dict[str, Any]) -> None:
-        """An answer of the worker."""
+    def _take(self, connection: WorkerConnection, message: dict[str, Any]) -> None:
+        """An answer of the worker; of one that was killed nothing is wanted any more."""
+        if connection is not self._connection:
+            return
         job, kind = self._job, message["type"]
         if kind == "hello":
             if message.get("protocol") != PROTOCOL:
@@ -218,17 +207,18 @@ class WorkerProcess:
             elif job is not None and self.state == "starting":
                 self._send_volumes(job)
             return
-        if job is None or message.get("id") != job.id:
+        not_understood = kind == "error" and message["id"] is None and self.state == "starting"
+        if job is None or not job.sent or not (message.get("id") == job.id or not_understood):
             return
         if kind == "accepted" and self.state == "starting":
-            self._set("running")
+            self.set("running")
         elif kind == "progress" and self.state == "running":
             left = message["seconds_left"]
             job.on_progress(ProgressEvent(message["stage"], message["fraction"], left))
         elif kind == "notice":
             job.on_progress(ProgressEvent("", float("nan"), None, message["message"]))
         elif kind == "result":
-            job.transfer = reading(self._connection.folder, message["values"], job.volumes.get("volume"))
+            job.transfer = reading(connection.folder, message["values"], job.volumes.get("volume"))
             if self.state == "cancelling":
                 job.transfer.abandon()
                 job.cancel_by = 0.0
@@ -241,6 +231,9 @@ class WorkerProcess:
     def _tick(self) -> None:
         """What no signal tells: a thread that is done, a time that is over."""
         job, connection, now = self._job, self._connection, time.monotonic()
+        late, self._ticked = now - self._ticked > LATE, now
+        if late and connection is not None:
+            connection.heard = now  # the application itself was held up: what came meanwhile is not read yet
         if job is None:
             self._timer.stop()
         elif self.state == "cancelling":
@@ -299,23 +292,8 @@ class WorkerProcess:
         if job is not self._job:
             return
         self._job, job.transfer = None, None
-        self._set(state, sentence)
+        self.set(state, sentence)
         tell()
         if self._waiting is not None and self._job is None:
             waiting, self._waiting = self._waiting, None
             self._begin(waiting)
-
-    def _set(self, state: str, sentence: str = "") -> None:
-        self.state, self.sentence = state, sentence
-        for listener in tuple(self._listeners):
-            listener(state)
-
-
-def application_worker(application: Any) -> WorkerProcess:
-    """The worker that belongs to the application object; made at first, ended when the application quits."""
-    worker = application.property(PROPERTY)
-    if worker is None:
-        worker = WorkerProcess(application)
-        application.setProperty(PROPERTY, worker)
-        application.connect("aboutToQuit()", worker.shutdown)
-    return worker

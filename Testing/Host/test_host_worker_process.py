@@ -175,6 +175,14 @@ def test_what_the_task_refuses_is_said_in_its_words(worker: Any) -> None:
     assert worker.state == "failed"
 
 
+def test_options_that_json_cannot_hold_and_requests_that_are_too_long(worker: Any) -> None:
+    with pytest.raises(UsageError, match="what JSON can hold"):
+        ask(worker, "inspect", head(), model=Path("denoise-mr"))
+    assert worker.state == "ready"
+    told = done(ask(worker, "inspect", head(), model="x" * 2_000_000))
+    assert "must not be longer than 1048576 bytes" in told.failed[0]
+
+
 def test_a_disk_that_is_full_on_the_way_in(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from DiffusionCore.slicerbridge import transfer
 
@@ -201,7 +209,7 @@ def test_shutdown_leaves_no_process_and_no_folder(worker: Any) -> None:
 def test_the_application_owns_it(host: Any, python_slicer: Path) -> None:
     import slicer
 
-    from DiffusionCore.slicerbridge.worker_process import application_worker
+    from DiffusionCore.slicerbridge.application_worker import application_worker
 
     worker = application_worker(slicer.app)
     assert application_worker(slicer.app) is worker
