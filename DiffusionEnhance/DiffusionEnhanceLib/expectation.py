@@ -16,6 +16,7 @@ from DiffusionCore.volume import Volume
 
 from .choices import PRESETS, network_passes
 from .runs import region_of
+from .waiting import queue_of
 
 DEVICES = {"auto": "this computer", "cpu": "the CPU"}
 
@@ -37,7 +38,7 @@ def waiting_in_words(parameters: Any, seconds: Mapping[str, float | None]) -> st
     time = seconds[parameters.preset]
     if time is None:
         return "How long it takes is known after the first run on this device."
-    waiting = len([node for node in parameters.queue if node is not None])
+    waiting = len(queue_of(parameters))
     more = f", and {waiting} more after it" if waiting else ""
     return f"about {seconds_in_words(time)} on {DEVICES.get(parameters.device, parameters.device)}{more}"
 

@@ -9,6 +9,8 @@ from DiffusionCore.slicerbridge.measure import NoiseMeasurement
 from DiffusionCore.slicerbridge.recognise import ScanLook, image_changed_at, look_at, voxels_of
 from DiffusionCore.slicerbridge.sequences import browser_of
 
+from .waiting import queue_of, set_queue
+
 
 class InputGroup:
     """Follows the parameter node's input; `changed` is called when what is known of it has changed."""
@@ -83,26 +85,25 @@ class InputGroup:
         node = self.ui.queueSelector.currentNode()
         if self.parameters is None or node is None or self._why_not_queued(node):
             return
-        self.parameters.queue = [*self.parameters.queue, node]
+        set_queue(self.parameters, [*queue_of(self.parameters), node])
         self.ui.queueSelector.setCurrentNode(None)
 
     def clear_queue(self) -> None:
         """Let no volume wait."""
         if self.parameters is not None:
-            self.parameters.queue = []
+            set_queue(self.parameters, [])
 
     def _why_not_queued(self, node: Any) -> str:
         if node is None or self.parameters is None:
             return "Choose a volume first."
         if node is self.parameters.inputVolume:
             return "This volume is the input already."
-        if any(waiting is node for waiting in self.parameters.queue):
+        if any(waiting is node for waiting in queue_of(self.parameters)):
             return "This volume is in the list already."
         return ""
 
     def _show_queue(self) -> None:
-        waiting = [] if self.parameters is None else [node for node in self.parameters.queue if node is not None]
-        names = [node.GetName() for node in waiting]
+        names = [node.GetName() for node in queue_of(self.parameters)]
         if [self.ui.queueList.item(row).text() for row in range(self.ui.queueList.count)] != names:
             self.ui.queueList.clear()
             self.ui.queueList.addItems(names)

@@ -11,13 +11,13 @@ import slicer
 from slicer.util import VTKObservationMixin
 
 from DiffusionCore.slicerbridge import layouts
+from DiffusionCore.slicerbridge.application_worker import application_worker
 from DiffusionCore.slicerbridge.expected import learn_from_run
 from DiffusionCore.slicerbridge.installed import installed_cards
 from DiffusionCore.slicerbridge.keep import dicom_job, report_job
 from DiffusionCore.slicerbridge.panel import JobControls, seconds_in_words
 from DiffusionCore.slicerbridge.preview import LivePreview
 from DiffusionCore.slicerbridge.results import INPUT, part
-from DiffusionCore.slicerbridge.worker_process import application_worker
 
 from .choices import PRESETS, enhance_options
 from .expectation import expected_by_preset, first_volume, region_voxels, waiting_in_words

@@ -14,12 +14,11 @@ from slicer.parameterNodeWrapper import Minimum, WithinRange, parameterNodeWrapp
 
 @parameterNodeWrapper
 class DiffusionEnhanceParameterNode:
-    """What is chosen in the panel.
+    """What is chosen in the panel; which volumes wait is kept beside it (`waiting`).
 
     inputVolume      the scan; never changed
     roi              the box to enhance; none: the whole scan
     referenceVolume  the scan without noise, for figures
-    queue            volumes to work on after this one
     allFrames        every frame of the sequence that plays the input
     preset           quick, natural or careful; `texture` 0 and 1 are quick's and natural's
     model, modality  "" is automatic and as recognised
@@ -31,7 +30,6 @@ class DiffusionEnhanceParameterNode:
     inputVolume: vtkMRMLScalarVolumeNode
     roi: vtkMRMLMarkupsROINode
     referenceVolume: vtkMRMLScalarVolumeNode
-    queue: list[vtkMRMLScalarVolumeNode]
     allFrames: bool = False
     task: str = "enhance"
     preset: str = "quick"

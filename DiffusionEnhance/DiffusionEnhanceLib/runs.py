@@ -16,6 +16,7 @@ from DiffusionCore.slicerbridge.sequences import add_frame, browser_of, frames_o
 from DiffusionCore.volume.geometry import box_slices
 
 from .choices import enhance_options
+from .waiting import queue_of
 
 WORDS = {"uncertainty": "uncertainty", "residual": "residual structure"}
 GONE = "the scan was removed while it was worked on; its result was thrown away"
@@ -66,7 +67,7 @@ def jobs_of(parameters: Any, scans: Scans, done: Callable[[Any, Mapping[str, Any
     """The jobs that a parameter node asks for; `done` is called with each result's node and the task's answer."""
     found = []
     first = parameters.inputVolume
-    for node in [first, *(waiting for waiting in parameters.queue if waiting is not None)]:
+    for node in [first, *queue_of(parameters)]:
         if node is first and parameters.allFrames and browser_of(node) is not None:
             found += frame_jobs(parameters, scans, done)
         else:

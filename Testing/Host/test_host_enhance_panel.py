@@ -1,0 +1,188 @@
+"""The panel before anything is run: one click is enough, everything is said, nothing heavy is loaded."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import panel_hand
+import pytest
+from slicer_host import hand
+
+HEAVY = ("torch", "lightning", "monai", "matplotlib.pyplot", "skimage", "scipy.stats", "nibabel")
+
+
+@pytest.fixture
+def panel(host: Any) -> Any:
+    return panel_hand.open_panel(host)
+
+
+def test_after_loading_a_volume_one_click_is_enough(host: Any) -> None:
+    node = panel_hand.small_head()
+    before = set(sys.modules)
+    panel = panel_hand.open_panel(host)
+    assert not [name for name in HEAVY if name in set(sys.modules) - before]
+    panel_hand.ready(panel)
+    ui = panel.ui
+    assert ui.inputSelector.currentNode() is node
+    assert ui.recognisedLabel.text.startswith("MR (values 7 to 244 ")
+    assert ui.recognisedLabel.text.endswith("72×64×40 voxels of 1×1×1 mm")
+    sigma = float(ui.noiseLabel.text.removeprefix("σ ≈ ").split()[0])
+    assert sigma == pytest.approx(14, rel=0.15)
+    assert ui.noiseLabel.text.endswith("grey levels")
+    assert ui.modelHint.text.startswith("denoise-mr: ")
+    assert (ui.applyButton.text, ui.applyButton.enabled) == ("Apply", True)
+    assert ui.stateLabel.text == "ready"
+
+
+def test_a_ct_says_hu_and_takes_the_ct_model(panel: Any) -> None:
+    rng = np.random.default_rng(0)
+    j, i = np.indices((64, 64)) - 32
+    body = np.where(j**2 + i**2 < 28**2, 40.0, -1000.0) + np.zeros((24, 1, 1))
+    panel_hand.volume(np.rint(body + rng.normal(0, 20, body.shape)).astype(np.int16), "Chest")
+    import slicer
+
+    hand.set_value(panel.ui.inputSelector, slicer.util.getNode("Chest"))
+    panel_hand.ready(panel)
+    assert panel.ui.recognisedLabel.text.startswith("CT (values ")
+    assert panel.ui.noiseLabel.text.endswith("HU")
+    assert panel.ui.modelHint.text.startswith("denoise-ct: ")
+
+
+def test_opened_without_a_volume_every_disabled_control_says_why(panel: Any) -> None:
+    from PySide6 import QtWidgets
+
+    ui = panel.ui
+    assert (ui.applyButton.enabled, ui.applyButton.toolTip) == (False, "Choose a volume first.")
+    root = ui.applyButton.window()
+    kinds = (QtWidgets.QAbstractButton, QtWidgets.QComboBox, QtWidgets.QAbstractSpinBox)
+    named = [one for kind in kinds for one in root.findChildren(kind) if hasattr(ui, one.property("objectName") or " ")]
+    mute = [one.property("objectName") for one in named if not one.isEnabled() and not one.property("toolTip")]
+    assert len(named) > 25
+    assert mute == []
+
+
+def labels() -> Any:
+    return panel_hand.volume(np.repeat(np.arange(4, dtype=np.uint8), 16)[None, None].repeat(8, 0).repeat(64, 1), "seg")
+
+
+def moved() -> Any:
+    import slicer
+
+    node = panel_hand.small_head()
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    return node
+
+
+def constant() -> Any:
+    return panel_hand.volume(np.full((8, 16, 16), 7, np.int16), "flat")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(labels, "label map"), (moved, "harden it in the Data module"), (constant, "the same value")],
+)
+def test_what_cannot_be_worked_on_is_said_before_anything_runs(panel: Any, make: Any, words: str) -> None:
+    hand.set_value(panel.ui.inputSelector, make())
+    assert not panel.ui.applyButton.enabled
+    assert words in panel.ui.applyButton.toolTip
+    assert words in panel.ui.recognisedLabel.text
+
+
+def test_hardening_the_transform_makes_apply_possible(panel: Any) -> None:
+    node = moved()
+    hand.set_value(panel.ui.inputSelector, node)
+    node.HardenTransform()
+    panel_hand.ready(panel)
+    assert panel.ui.applyButton.enabled
+
+
+def test_a_modality_that_cannot_be_told_can_be_said(panel: Any) -> None:
+    rng = np.random.default_rng(0)
+    node = panel_hand.volume(rng.normal(0, 100, (8, 32, 32)).astype(np.float32), "odd")
+    hand.set_value(panel.ui.inputSelector, node)
+    assert "say so under Advanced" in panel.ui.applyButton.toolTip
+    hand.open_section(panel.ui.advancedSection)
+    hand.set_value(panel.ui.modalityCombo, "MR")
+    panel_hand.ready(panel)
+    assert panel.ui.recognisedLabel.text.startswith("MR (as you say)")
+    assert panel.ui.applyButton.enabled
+
+
+def test_presets_are_names_for_the_ends_of_texture(panel: Any) -> None:
+    panel_hand.small_head()
+    ui, parameters = panel.ui, panel.parameters
+    hand.click(ui.naturalButton)
+    assert (parameters.preset, parameters.texture, ui.textureSlider.value) == ("natural", 1.0, 1.0)
+    hand.set_value(ui.textureSlider, 0.4)
+    assert (parameters.preset, ui.naturalButton.checked) == ("natural", True)
+    hand.set_value(ui.textureSlider, 0.0)
+    assert (parameters.preset, ui.quickButton.checked) == ("quick", True)
+    hand.click(ui.carefulButton)
+    assert not ui.textureSlider.enabled
+    assert "Careful shows the mean" in ui.textureSlider.toolTip
+
+
+def test_the_parameter_node_holds_all_and_widgets_follow_it(panel: Any) -> None:
+    ui, parameters = panel.ui, panel.parameters
+    hand.set_value(ui.strengthSlider, 0.65)
+    hand.open_section(ui.advancedSection)
+    hand.set_value(ui.seedSpinBox, 11)
+    hand.set_value(ui.sigmaCheckBox, True)
+    hand.set_value(ui.sigmaSpinBox, 21.5)
+    hand.set_value(ui.deviceCombo, "cpu")
+    assert (parameters.strength, parameters.seed, parameters.sigma, parameters.device) == (0.65, 11, 21.5, "cpu")
+    parameters.strength, parameters.preset, parameters.samples = 0.3, "careful", 12
+    hand.turn()
+    assert (ui.strengthSlider.value, ui.carefulButton.checked, ui.samplesSpinBox.value) == (0.3, True, 12)
+
+
+def test_a_volume_is_queued_once_and_the_list_says_so(panel: Any) -> None:
+    import slicer
+
+    first, second = panel_hand.small_head(), panel_hand.small_head("MRHeadReference")
+    ui = panel.ui
+    hand.set_value(ui.inputSelector, first)
+    hand.set_value(ui.queueSelector, first)
+    assert ui.queueAddButton.toolTip == "This volume is the input already."
+    hand.set_value(ui.queueSelector, second)
+    hand.click(ui.queueAddButton)
+    from DiffusionEnhanceLib.waiting import queue_of
+
+    assert queue_of(panel.parameters) == [second]
+    assert ui.queueList.item(0).text() == "MRHeadReference"
+    slicer.mrmlScene.RemoveNode(second)
+    hand.turn()
+    assert ui.queueList.count == 0
+
+
+def test_a_reference_on_another_grid_is_refused_at_once(panel: Any) -> None:
+    node, other = panel_hand.small_head(), panel_hand.sample("MRHeadReference")
+    hand.set_value(panel.ui.inputSelector, node)
+    hand.set_value(panel.ui.referenceSelector, other)
+    assert "not on the volume's grid" in panel.ui.applyButton.toolTip
+
+
+def test_the_expected_time_comes_from_what_was_measured_on_the_device(panel: Any) -> None:
+    from DiffusionCore.slicerbridge.expected import keep_seconds_per_voxel
+
+    hand.set_value(panel.ui.inputSelector, panel_hand.small_head())
+    assert "known after the first run" in panel.ui.expectedLabel.text
+    keep_seconds_per_voxel("denoise-mr", "auto", 20 / (72 * 64 * 40))
+    panel.refresh()
+    assert panel.ui.expectedLabel.text == "about 20 s on this computer"
+    assert panel.ui.naturalButton.text.endswith("about 3 min")
+    assert panel.ui.carefulButton.text.endswith("about 8 min")
+
+
+def test_the_sample_data_are_registered_and_load_by_their_button(host: Any) -> None:
+    import slicer
+
+    panel_hand.open_panel(host)
+
+    sources = slicer.modules.sampleDataSources["DiffusionEnhance"]
+    assert [source.sampleName for source in sources] == ["MRHeadNoisy", "MRHeadReference"]
+    (node,) = sources[0].customDownloader(sources[0])
+    assert node.GetImageData().GetDimensions() == (144, 168, 64)
