@@ -70,7 +70,7 @@ def test_a_signal_that_is_not_there_raises(host: Any, make: str, signal: str) ->
     import qt
     import slicer
 
-    with pytest.raises(ValueError, match="signal|not valueChanged|not currentNodeChanged"):
+    with pytest.raises(ValueError, match=r"signal|not valueChanged|not currentNodeChanged"):
         eval(make, {"qt": qt, "ctk": ctk, "slicer": slicer}).connect(signal, print)
 
 
@@ -183,7 +183,7 @@ def test_a_hand_cannot_use_what_is_hidden_or_disabled_or_out_of_range(host: Any)
     with pytest.raises(hand.NotPossible, match="choose a volume"):
         hand.click(button)
     slider = ctk.ctkSliderWidget()
-    with pytest.raises(hand.NotPossible, match="0.0 to 99.0"):
+    with pytest.raises(hand.NotPossible, match=r"0\.0 to 99\.0"):
         hand.set_value(slider, 200.0)
     section = ctk.ctkCollapsibleButton()
     layout = qt.QVBoxLayout(section)

@@ -34,8 +34,8 @@ class qSlicerApplication(QtWidgets.QApplication):
         self.setProperty("temporaryPath", str(home / "temporary"))
         self.setProperty("cachePath", str(home / "cache"))
         self.__home = home
-        for folder in ("temporary", "cache"):
-            (home / folder).mkdir()
+        for folder in ("temporary", "cache", "share/ColorFiles"):
+            (home / folder).mkdir(parents=True)
 
     def _take(self, **parts: Any) -> None:
         self.__parts.update(parts)

@@ -71,7 +71,7 @@ def clean_slicer() -> None:
     sources = os.environ.get(
         "SLICER_PYTHON"
     )  # a checkout's Base/Python/slicer, to try modules on Slicer's own code by hand
-    slicer.__path__.insert(0, sources or str(HERE.parent / "standins" / "slicer"))
+    slicer.__path__.insert(0, sources or str(HERE.parent / "standins" / "of_slicer"))
     for name in ("modules", "moduleNames"):
         setattr(slicer, name, types.ModuleType(f"slicer.{name}"))
         sys.modules[f"slicer.{name}"] = getattr(slicer, name)
@@ -94,6 +94,8 @@ def start() -> Application:
     scene = slicer.vtkMRMLScene()
     application_logic = slicer.vtkSlicerApplicationLogic()
     application_logic.SetTemporaryPath(app.temporaryPath)
+    application_logic.SetHomeDirectory(str(home))
+    application_logic.SetShareDirectory("share")
     application_logic.SetMRMLScene(scene)
     application_logic.GetColorLogic().SetMRMLScene(scene)
     application_logic.GetColorLogic().AddDefaultColorNodes()
@@ -141,8 +143,8 @@ def start() -> Application:
 
 def _logic(cls: type, scene: Any, application_logic: Any, name: str) -> Any:
     logic = cls()
-    logic.SetMRMLScene(scene)
     logic.SetMRMLApplicationLogic(application_logic)
+    logic.SetMRMLScene(scene)
     application_logic.SetModuleLogic(name, logic)
     return logic
 

@@ -29,15 +29,18 @@ class QUiLoader(QtUiTools.QUiLoader):
     def load(self, file: Any, parent: QtWidgets.QWidget | None = None) -> QtWidgets.QWidget:
         path = file.fileName() if hasattr(file, "fileName") else file
         root = ElementTree.parse(path).getroot()
-        device = file if isinstance(file, QtCore.QIODevice) else QtCore.QFile(path)
-        widget = super().load(device, parent)
+        connections = _taken_connections(root)
+        content = QtCore.QBuffer()
+        content.setData(ElementTree.tostring(root))
+        widget = super().load(content, parent)
         if widget is None:
             raise ValueError(f"{path}: {self.errorString()}")
         by_name = {
             one.property("objectName"): one for one in [widget, *widget.findChildren(QtCore.QObject)] if _named(one)
         }
         _check_properties(root, by_name)
-        _connect(root, by_name)
+        for sender, signal, receiver, slot in connections:
+            by_name[sender].connect(signal, by_name[receiver], slot)
         return widget
 
 
@@ -57,11 +60,12 @@ def _check_properties(root: ElementTree.Element, by_name: dict[str, QtCore.QObje
                 raise ValueError(f"{element.get('name')}: {element.get('class')} has no property {name}")
 
 
-def _connect(root: ElementTree.Element, by_name: dict[str, QtCore.QObject]) -> None:
-    """Join the connections whose sender is a stand-in: Qt's form builder does not see signals declared in Python."""
-    for connection in root.iterfind("connections/connection"):
-        sender, signal, receiver, slot = (
-            connection.findtext(part) for part in ("sender", "signal", "receiver", "slot")
-        )
-        if "slicer_signals_" in dir(type(by_name[sender])) or "is_stand_in_" in dir(type(by_name[receiver])):
-            by_name[sender].connect(signal, by_name[receiver], slot)
+def _taken_connections(root: ElementTree.Element) -> list[tuple[str, ...]]:
+    """Take the connections out of the file: Qt's form builder does not see signals and slots that are declared in Python."""
+    found = [
+        tuple(connection.findtext(part, "") for part in ("sender", "signal", "receiver", "slot"))
+        for connection in root.iterfind("connections/connection")
+    ]
+    for element in root.findall("connections"):
+        root.remove(element)
+    return found
