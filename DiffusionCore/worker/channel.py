@@ -45,7 +45,8 @@ class Channel:
 def take_over_standard_streams() -> Channel:
     """A channel on this process's standard input and output, which from now on are empty and the log.
 
-    By file descriptor, so that it holds for libraries in C as well.
+    By file descriptor, so that it holds for libraries in C as well; and on Windows a library that only looks at the
+    standard input when it is loaded would wait for the thread that reads there.
     """
     incoming, outgoing = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)

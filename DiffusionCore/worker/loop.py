@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
-from ..errors import UsageError
+from ..errors import Cancelled, UsageError
 from ..volume.processes import is_alive
 from .channel import MAX_LINE, Channel
 from .folder import PrivateFolder
 from .requests import Cancel, Describe, Forget, NotUnderstood, Request, Shutdown, Submit, parse_request
-from .running import Running, error_answer
+from .running import CANCELLED, Running, error_answer
 from .table import find_task, tasks_here
 
 PROTOCOL = 1
@@ -61,7 +61,10 @@ class Worker:
             try:
                 self._do(item)
             except Exception as error:
-                self.channel.send(error_answer(item.id, error))
+                if isinstance(item, Running):
+                    self._answer(item, error_answer(item.id, error))
+                else:
+                    self.channel.send(error_answer(item.id, error))
             self.folder.discard()
         self.channel.send({"type": "goodbye"})
         self._leave()
@@ -76,17 +79,24 @@ class Worker:
         self.inbox.put(None)
         daemon(LEAVE, self._leave)
 
+    def _answer(self, job: Running, answer: dict[str, Any]) -> bool:
+        """Give a job's final answer, unless it has one. The next job may follow at once, so this one is put away first."""
+        if not job.claim():
+            return False
+        if self.current is job:
+            self.current = None
+        self.channel.send(answer)
+        return True
+
     def _do(self, item: Running | Describe | Forget) -> None:
         if isinstance(item, Running):
-            try:
-                if self.session is None:
-                    from .session import Session
+            if self.session is None:
+                from .session import Session
 
-                    self.session = Session()
-                answer = item.run(self.session)
-            finally:
-                self.current = None  # before the answer, which may be followed by the next job
-            self.channel.send(answer)
+                self.session = Session()
+            answer = item.run(self.session)
+            if not self._answer(item, answer):
+                self.folder.discard(*item.files)
         elif isinstance(item, Describe):
             task = find_task(item.task)
             schema = task.load_options().model_json_schema()
@@ -128,6 +138,8 @@ class Worker:
                 raise NotUnderstood("there is no such job to cancel; it may be done", request.id)
             self.channel.send({"type": "cancelling", "id": job.id})
             self._cancel(job)
+            if job.loading:
+                self._answer(job, error_answer(job.id, Cancelled(CANCELLED)))
         elif isinstance(request, Submit):
             if self.current is not None:
                 raise NotUnderstood("a job is running already; wait for it, or cancel it first", request.id)

@@ -24,31 +24,46 @@ if TYPE_CHECKING:
     from .session import Session
 
 UNEXPECTED = 70
+CANCELLED = "cancelled; nothing was kept"
 BETWEEN = 0.05  # seconds from one report of progress to the next of the same stage
 HEAVY = ("torch", "DiffusionCore.inference", "DiffusionCore.models")
 
 
 class Running:
-    """One job. `cancelled` is set by another thread; the main one may be interrupted while `interruptible`."""
+    """One job. `cancelled` is set by another thread; the main one may be interrupted while `interruptible`.
+
+    While it is `loading`, a cancel is answered by the other thread: an import takes seconds and must not be interrupted.
+    """
 
     def __init__(self, request: Submit, channel: Channel, folder: PrivateFolder) -> None:
         self.request, self.channel, self.folder = request, channel, folder
         self.id = request.id
         self.cancelled = threading.Event()
         self.interruptible = False
+        self.loading = True
+        self.files: list[str] = []
+        self._answered = False
+        self._lock = threading.Lock()
         self._shown: tuple[str, float] = ("", 0.0)
+
+    def claim(self) -> bool:
+        """Whether the caller is the one to give the final answer: the first who asks."""
+        with self._lock:
+            first, self._answered = not self._answered, True
+            return first
 
     def run(self, session: Session) -> dict[str, Any]:
         """Do it; gives the answer `result` or `error`. Of what failed no file is left."""
         began = time.monotonic()
         packer = Packer(self.folder, self._poll)
+        self.files = packer.files
         try:
             try:
                 values = self._work(session, packer)
             finally:
                 self.interruptible = False
         except KeyboardInterrupt:
-            answer = error_answer(self.id, Cancelled("cancelled; nothing was kept"))
+            answer = error_answer(self.id, Cancelled(CANCELLED))
         except Exception as error:
             answer = error_answer(self.id, error)
         else:
@@ -56,7 +71,7 @@ class Running:
             answer = {"type": "result", "id": self.id, "values": values, "seconds": round(spent, 3)}
         self.interruptible = False
         if answer["type"] == "error":
-            self.folder.discard(*packer.files)
+            self.folder.discard(*self.files)
         return answer
 
     def _work(self, session: Session, packer: Packer) -> Any:
@@ -73,7 +88,9 @@ class Running:
             import_module(module)
         from .jobs import Job
 
+        self.loading = False
         self.interruptible = True
+        self._poll()
         files = {role: volume.file for role, volume in self.request.volumes.items()}
         result = run(Job(options, volumes, files), session, progress)
         progress.stage("hand over")
@@ -96,7 +113,7 @@ class Running:
 
     def _poll(self) -> None:
         if self.cancelled.is_set():
-            raise Cancelled("cancelled; nothing was kept")
+            raise Cancelled(CANCELLED)
 
     def _show(self, event: ProgressEvent) -> None:
         if event.message:

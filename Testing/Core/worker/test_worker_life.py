@@ -56,6 +56,23 @@ def test_a_cancelled_job_ends_at_the_next_layer_and_the_worker_works_on(start, l
     assert worker.result("inspect", mr, model="tiny-mr")["modality"] == "MR"
 
 
+def test_a_cancel_is_answered_while_the_program_is_loading(start, mr):
+    slow = "import builtins, time; from importlib import import_module\n"
+    slow += "from DiffusionCore.worker import running\n"
+    slow += "running.import_module = lambda name: [time.sleep(2), import_module(name)]"
+    worker = start(code=PATCHED.format(patch=slow))
+    for asker in ("first", "second"):
+        worker.submit("inspect", mr, asker, model="tiny-mr")
+        assert worker.answer("accepted")["id"] == asker
+        if asker == "first":
+            worker.say({"type": "cancel", "id": "first"})
+            found = worker.answer("error")
+            assert (found["id"], found["class"]) == ("first", "Cancelled")
+    assert worker.answer("result", "error")["id"] == "second"
+    finals = [told for told in worker.seen if told["type"] in ("result", "error")]
+    assert [told["id"] for told in finals] == ["first", "second"]
+
+
 def test_shutdown_answers_what_ran_and_leaves_nothing(start, large, tmp_path):
     worker = start()
     worker.submit("enhance", large, "long", **MANY)
