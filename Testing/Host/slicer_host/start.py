@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import tempfile
@@ -77,9 +78,20 @@ def clean_slicer() -> None:
         sys.modules[f"slicer.{name}"] = getattr(slicer, name)
 
 
+def keep_none() -> None:
+    """PySide6 6.12 gives away a reference to None that it does not own with each `processEvents` and `sendPostedEvents`.
+
+    Before Python 3.12, in which None is immortal, its count runs out after some minutes and the process dies: here it gets
+    more than any run can use up.
+    """
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
+
+
 @cache
 def start() -> Application:
     """The application; the same one ever after."""
+    keep_none()
     home = Path(tempfile.mkdtemp(prefix="slicer-host-"))
     environment(home)
     import slicer
