@@ -58,7 +58,7 @@ def write_split(config: Path, overrides: list[str], as_json: bool) -> int:
     loaded = load_config(config, overrides)
     if not isinstance(loaded, ClassifierConfig):
         raise UsageError("--make-split is for classifiers: configurations that say task: classify")
-    path = make_split(loaded, loaded.seed)
+    path = make_split(loaded)
     if as_json:
         print_json({"split": path})
     else:

@@ -63,6 +63,12 @@ class Phase(pl.LightningModule):
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch["y"]))
         return loss
 
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        # oneDNN's bfloat16 gradients of convolutions over a few voxels are NaN once in some hundred steps (torch 2.13)
+        for parameter in self.network.parameters():
+            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
+                parameter.grad = None
+
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
         self.average.update_parameters(self.network)

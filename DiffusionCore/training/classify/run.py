@@ -62,7 +62,7 @@ def classifier_network(config: ClassifierConfig) -> S4Config:
     return preset(config.network.preset, grid=config.data.size, classes=len(config.data.classes), **options)
 
 
-def make_split(config: ClassifierConfig, seed: int = 0, most: int | None = None) -> Path:
+def make_split(config: ClassifierConfig) -> Path:
     """Write the split file that the configuration names, of the scans in its classes' folders; returns its path.
 
     Raises `UsageError` for data that come with their own split, `InputError` as `find_scans` and `make_class_split`,
@@ -71,7 +71,7 @@ def make_split(config: ClassifierConfig, seed: int = 0, most: int | None = None)
     if config.data.target == "medmnist":
         raise UsageError("a MedMNIST file holds its official split; there is none to make")
     scans = find_scans(config.data, data_root(config.data.root))
-    return write_class_split(make_class_split(scans, seed=seed, most=most), config.data.split)
+    return write_class_split(make_class_split(scans, seed=config.seed, most=config.data.most), config.data.split)
 
 
 def _guidance(
