@@ -12,6 +12,7 @@ from ..errors import InputError, ModelError, UsageError
 from ..progress import Progress
 from .arguments import Parser, add_output_arguments
 from .benchmark_classify import add_classify_arguments, classify_table
+from .benchmark_synthesis import add_synthesis_arguments, synthesis_table
 from .benchmark_trust import add_trust_arguments, trust_table
 from .console import console_progress
 from .tables import print_json, print_table
@@ -19,7 +20,7 @@ from .tables import print_json, print_table
 if TYPE_CHECKING:
     from ..benchmark.rivals import Method
 
-NAMES = ("denoise", "speed", "classify", "trust")
+NAMES = ("denoise", "superres", "speed", "classify", "trust", "synthesis")
 DATA_VARIABLE = "DIFFUSIONCORE_DATA"
 OUR_STEPS = (1, 2, 4, 8)
 REFERENCE_STEPS = 50
@@ -29,13 +30,15 @@ def main(argv: list[str]) -> int:
     """Run a comparison; it writes Markdown, CSV and PNG files."""
     parser = Parser(
         "benchmark",
-        "Compare with other methods on the test scans (denoise, classify), measure the goals of speed (speed), or see "
+        "Compare with other methods on the test scans (denoise, superres, classify), measure the goals of speed (speed), or see "
         "whether failures are flagged and intervals hold (trust).",
         "diffusioncore benchmark denoise docs/benchmark --learned runs/regression-unet-mr/model",
         "diffusioncore benchmark denoise docs/benchmark --study conditioning --model runs/s3-mr-2d/model",
+        "diffusioncore benchmark superres docs/benchmark --learned runs/regression-superres-mr-x2/model",
         "diffusioncore benchmark speed docs --quick",
         "diffusioncore benchmark classify docs/benchmark --dataset adrenal --minutes 12 --seeds 3",
         "diffusioncore benchmark trust docs/benchmark",
+        "diffusioncore benchmark synthesis docs/benchmark --model synth-mr-base --model runs/synth-mr-single/model",
     )
     parser.add_argument("name", choices=NAMES, metavar="/".join(NAMES), help="what to compare")
     parser.add_argument("output", type=Path, metavar="OUT", help="folder for tables and plots")
@@ -57,6 +60,7 @@ def main(argv: list[str]) -> int:
     speed.add_argument("--large", action="store_true", help="512³ on the CPU as well: 7 GB of memory and minutes")
     add_classify_arguments(parser)
     add_trust_arguments(parser)
+    add_synthesis_arguments(parser)
     add_output_arguments(parser)
     given = parser.parse_intermixed_args(argv)
     with console_progress(given.quiet, given.json) as progress:
@@ -87,6 +91,17 @@ def denoise_table(given: argparse.Namespace, progress: Progress) -> Table:
     rows = [tuple(vars(verdict).values()) for verdict in found.gates]
     head = tuple(vars(found.gates[0])) if found.gates else ("gate",)
     return head, rows, list(found.files)
+
+
+def superres_table(given: argparse.Namespace, progress: Progress) -> Table:
+    """Interpolations, trained rivals and ours on the same coarse test scans; the verdicts on the gates are what is shown."""
+    from ..benchmark.superres.run import run_superres_benchmark
+    from .superres_methods import superres_methods
+
+    methods = superres_methods(given.model, given.learned)
+    found = run_superres_benchmark(given.output, data_root(given), methods, quick=given.quick, progress=progress)
+    rows = [tuple(vars(verdict).values()) for verdict in found.gates]
+    return ("table", "window", "gate", "measured", "holds"), rows, list(found.files)
 
 
 def data_root(given: argparse.Namespace) -> Path:
@@ -213,9 +228,16 @@ def speed_table(given: argparse.Namespace, progress: Progress) -> Table:
     return head, [tuple(getattr(row, name) for name in head) for row in found.rows], list(found.paths)
 
 
+def synthesis_comparison(given: argparse.Namespace, progress: Progress) -> Table:
+    """Cascade against single stage, Swin against none, upscalers against interpolation; the verdicts are shown."""
+    return synthesis_table(given, data_root(given), progress)
+
+
 TABLES = {
     "denoise": denoise_table,
+    "superres": superres_table,
     "speed": speed_table,
     "classify": classification_table,
     "trust": trustworthiness_table,
+    "synthesis": synthesis_comparison,
 }

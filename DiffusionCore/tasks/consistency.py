@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..degradation import AxisLowering
 
 # A result is never left further from its scan than this, whatever the noise is thought to be: estimates hold anatomy.
-MOST_NOISE = 0.01
+MOST_NOISE = 0.005
 
 
 @dataclass(frozen=True)
