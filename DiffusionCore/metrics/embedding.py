@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from ..errors import InputError, UsageError
 
 CHANNELS = (16, 32, 64, 64, 64)
 GRID = 4  # the last level is also kept in so many parts along each side
+GROUPS = (*(n for width in CHANNELS for n in (width, width)), CHANNELS[-1] * GRID**2)  # sizes of what is kept
 NAME = "random-conv-1"
 
 
 def random_convolution_features(images: np.ndarray, batch: int = 16) -> np.ndarray:
-    """(n, J, I) in 0..1 -> (n, 1504): mean and spread of every map of five random convolutions, and the last level's
-    layout.
+    """(n, J, I) in 0..1 -> (n, 1504): mean and logarithm of the spread of every map of five random convolutions, and the
+    last level's layout.
 
     The filters are orthogonal, of zero mean in the first level, drawn from a fixed seed, and never trained: they see
     edges, textures and where they lie, without any bias towards photographs. Random networks rank image generators like
@@ -25,7 +27,7 @@ def random_convolution_features(images: np.ndarray, batch: int = 16) -> np.ndarr
     import torch
     from torch.nn import functional as F
 
-    images = np.asarray(images, np.float32)
+    images = np.ascontiguousarray(images, np.float32)
     if images.ndim != 3 or min(images.shape[1:]) < 2 ** len(CHANNELS) * 2:
         raise InputError(f"the embedding takes images (n, J, I) of {2 ** len(CHANNELS) * 2} pixels or more a side")
     filters = [torch.from_numpy(each) for each in _filters()]
@@ -36,7 +38,7 @@ def random_convolution_features(images: np.ndarray, batch: int = 16) -> np.ndarr
             kept = []
             for weight in filters:
                 x = F.leaky_relu(F.conv2d(x, weight, padding=1), 0.2)
-                kept += [x.mean(dim=(2, 3)), x.std(dim=(2, 3))]
+                kept += [x.mean(dim=(2, 3)), (x.std(dim=(2, 3)) + 1e-3).log()]
                 x = F.avg_pool2d(x, 2)
             kept.append(F.adaptive_avg_pool2d(x, GRID).flatten(1))
             found.append(torch.cat(kept, dim=1).numpy())
@@ -74,11 +76,16 @@ class Projection:
         return ((features - self.mean) / self.scale) @ self.axes
 
 
-def fit_projection(features: np.ndarray, dims: int = 32) -> Projection:
-    """The projection whose reference is `features` (n, features); few dimensions, so that few images are enough."""
+def fit_projection(features: np.ndarray, dims: int = 32, groups: Sequence[int] = ()) -> Projection:
+    """The projection whose reference is `features` (n, features); few dimensions, so that few images are enough.
+
+    groups   sizes of groups of features that are to count alike, however many features are in each
+    """
     if len(features) <= dims:
         raise InputError(f"a projection on {dims} dimensions needs more than {dims} images, got {len(features)}")
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    if groups:
+        scale = scale * np.sqrt(np.repeat(groups, groups))
     _, singular, axes = np.linalg.svd((features - mean) / scale, full_matrices=False)
     unit = singular[0] / np.sqrt(len(features) - 1)
     return Projection(mean, scale, axes[:dims].T / unit)

@@ -1,0 +1,45 @@
+"""The gates of synthesis: what must hold before weights are called done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from DiffusionCore.benchmark.synthesis.results import ArmResult
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One gate: what was measured, whether it holds."""
+
+    arm: str
+    gate: str
+    measured: str
+    holds: bool
+
+
+def verdicts(results: Sequence[ArmResult], floor: ArmResult) -> list[Verdict]:
+    """Of every cascade; against the first single stage where there is one. `floor`: real test images, judged alike."""
+    singles = [result for result in results if not result.cascade]
+    found = []
+    for result in (result for result in results if result.cascade):
+        mean = result.mean
+        if singles:
+            ours, theirs = mean("kernel"), singles[0].mean("kernel")
+            measured = f"{ours:.4g} against {theirs:.4g} (real images {floor.mean('kernel'):.4g})"
+            found.append(
+                Verdict(result.name, "kernel distance below the single stage's, same hours", measured, ours < theirs)
+            )
+        measured = f"{mean('precision'):.2f} / {mean('recall'):.2f}"
+        among = mean("precision") >= 0.5 and mean("recall") >= 0.3
+        found.append(Verdict(result.name, "precision / recall at least 0.5 / 0.3", measured, among))
+        share = mean("memorised")
+        found.append(
+            Verdict(result.name, "at most 10 % nearer to training than 95 % of test", f"{share:.0%}", share <= 0.1)
+        )
+        if mean("height_r") == mean("height_r"):
+            measured = f"r = {mean('height_r'):.3f} (real images {floor.mean('height_r'):.3f})"
+            found.append(
+                Verdict(result.name, "asked and seen slice height, r at least 0.9", measured, mean("height_r") >= 0.9)
+            )
+    return found

@@ -1,0 +1,81 @@
+"""The upscalers by themselves: from real test slices of half the size, beside nearest, bilinear and bicubic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from DiffusionCore.benchmark.synthesis.real import RealImages
+from DiffusionCore.inference import GenerationSettings, Wanted, generate
+from DiffusionCore.metrics import Interval, over_subjects, psnr, ssim
+from DiffusionCore.metrics.bootstrap import FEWEST_SUBJECTS
+from DiffusionCore.models import Model
+from DiffusionCore.networks import halved
+from DiffusionCore.progress import Progress
+
+TISSUE = 0.05
+INTERPOLATIONS = {"nearest": {}, "bilinear": {"align_corners": False}, "bicubic": {"align_corners": False}}
+Upscale = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class UpscalingRow:
+    """PSNR in dB and SSIM in tissue (data range: p99.5), means over subjects with intervals."""
+
+    step: str
+    method: str
+    psnr: Interval
+    ssim: Interval
+
+
+def upscaling_rows(upscaler: Model, real: RealImages, progress: Progress) -> list[UpscalingRow]:
+    """One upscaler and the interpolations on the same real images, made of them by means of blocks of 2."""
+    spec = upscaler.card.synthesis
+    truth = halved(torch.from_numpy(real.images)[:, None], real.images.shape[-1] // spec.size[-1])
+    smaller = halved(truth, spec.upscale)
+    methods: dict[str, Upscale] = {
+        name: lambda x, name=name, options=options: F.interpolate(x, size=truth.shape[2:], mode=name, **options)
+        for name, options in INTERPOLATIONS.items()
+    }
+    for steps in dict.fromkeys((1, spec.steps)):
+        words = "the mean, one step" if steps == 1 else f"a sample, {steps} steps"
+        methods[f"{upscaler.card.name}: {words}"] = by_model(upscaler, steps, progress)
+    step = f"{spec.size[-1] // spec.upscale} to {spec.size[-1]}"
+    return [scored(step, name, method(smaller), truth, real) for name, method in methods.items()]
+
+
+def by_model(upscaler: Model, steps: int, progress: Progress) -> Upscale:
+    """The model's answer to clean images; it is told that they are clean."""
+
+    def enlarge(smaller: torch.Tensor) -> torch.Tensor:
+        wanted = Wanted(len(smaller), upscaler.card.synthesis.size, smaller=smaller)
+        settings = GenerationSettings(steps=steps)
+        return generate(upscaler.denoiser, upscaler.process, wanted, settings, progress=progress).cpu()
+
+    return enlarge
+
+
+def scored(step: str, method: str, answer: torch.Tensor, truth: torch.Tensor, real: RealImages) -> UpscalingRow:
+    """Means over each subject's slices, then over subjects."""
+    pairs = list(zip(answer[:, 0].numpy(), truth[:, 0].numpy(), strict=True))
+    each = {
+        "psnr": [psnr(x, y, 1.0, y > TISSUE) for x, y in pairs],
+        "ssim": [ssim(x, y, 1.0, y > TISSUE, dimensions=2) for x, y in pairs],
+    }
+    whose = np.array(real.subjects)
+    means = {
+        name: interval([float(np.mean(np.array(values)[whose == s])) for s in dict.fromkeys(real.subjects)])
+        for name, values in each.items()
+    }
+    return UpscalingRow(step, method, means["psnr"], means["ssim"])
+
+
+def interval(values: list[float]) -> Interval:
+    """Of the mean over subjects; the range over them where they are too few for an interval."""
+    if len(values) < FEWEST_SUBJECTS:
+        return Interval(float(np.mean(values)), min(values), max(values), 1.0, f"range of {len(values)} subjects")
+    return over_subjects(values)

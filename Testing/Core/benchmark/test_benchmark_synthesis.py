@@ -1,0 +1,167 @@
+"""The synthesis benchmark: what is judged by whom, gates, upscalers beside interpolation, and a whole small run."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from DiffusionCore.benchmark.synthesis.arms import draw, load_arms
+from DiffusionCore.benchmark.synthesis.gates import verdicts
+from DiffusionCore.benchmark.synthesis.judge import Figures, Judge
+from DiffusionCore.benchmark.synthesis.real import RealImages, read_real
+from DiffusionCore.benchmark.synthesis.results import ArmResult
+from DiffusionCore.benchmark.synthesis.run import run_synthesis_benchmark
+from DiffusionCore.benchmark.synthesis.upscaling import upscaling_rows
+from DiffusionCore.errors import InputError, ModelError
+from DiffusionCore.models import load_model
+from DiffusionCore.progress import silent
+
+SIZE = 64
+
+
+def rings(heights: np.ndarray, seed: int) -> np.ndarray:
+    """(n, SIZE, SIZE): rings whose radius falls with the height, of a random thickness."""
+    rng = np.random.default_rng(seed)
+    j, i = (np.mgrid[:SIZE, :SIZE] + 0.5) / SIZE - 0.5
+    radius = np.hypot(j, i)[None]
+    outer, width = (0.48 - 0.3 * heights)[:, None, None], rng.uniform(0.05, 0.1, (len(heights), 1, 1))
+    return ((radius < outer) * (0.4 + 0.6 * (radius > outer - width))).astype(np.float32)
+
+
+def people(prefix: str, count: int, each: int, seed: int) -> RealImages:
+    heights = np.tile(np.linspace(0.36, 0.84, each), count)
+    return RealImages(rings(heights, seed), heights, tuple(f"{prefix}{n}" for n in range(count) for _ in range(each)))
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge(people("a", 10, 8, 0), people("b", 4, 8, 1))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stacks of 60 × 56 slices in the layout of the data folder."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "mr" / "slices2d").mkdir(parents=True)
+    with (root / "mr" / "slices2d" / "brain_t1_axial2d.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("stack", "index", "subject", "z_fraction"))
+        for split, count, seed in (("train", 6, 0), ("test", 4, 1)):
+            real = people(split, count, 8, seed)
+            stack = (200 * real.images[:, 2:-2, 4:-4]).astype(np.uint8)
+            name = f"brain_t1_axial2d_{split}.nii.gz"
+            nibabel.save(nibabel.Nifti1Image(stack.transpose(2, 1, 0), np.eye(4)), root / "mr" / "slices2d" / name)
+            writer.writerows(
+                (name, k, subject, height)
+                for k, (subject, height) in enumerate(zip(real.subjects, real.heights, strict=True))
+            )
+    return root
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, make_synthesis) -> list[Path]:
+    """A cascade 32 to 64, and a single stage of 64."""
+    root = tmp_path_factory.mktemp("models")
+    label = [{"name": "z_fraction", "low": 0.36, "high": 0.84}]
+    make_synthesis(root / "larger", 2, (64, 64))
+    return [
+        make_synthesis(root / "stages", size=(32, 32), then=["larger"], labels=label),
+        make_synthesis(root / "once", size=(64, 64), labels=label),
+    ]
+
+
+def test_real_slices_lie_in_the_middle_of_the_canvas(folder):
+    real = read_real(folder, "test", (64, 64))
+    assert real.images.shape == (32, 64, 64) and real.subjects[8] == "test1"
+    assert real.heights[1] == pytest.approx(0.36 + 0.48 / 7)
+    assert real.images.max() == pytest.approx(1)
+    assert np.all(real.images[:, :2] == 0) and np.all(real.images[:, :, :4] == 0)
+
+
+def test_missing_slices_are_said(tmp_path):
+    with pytest.raises(InputError, match="is not in the data folder"):
+        read_real(tmp_path, "test", (64, 64))
+
+
+def test_the_heights_of_new_subjects_are_seen(judge):
+    real = people("c", 3, 8, 2)
+    assert np.corrcoef(judge.heights(real.images), real.heights)[0, 1] > 0.95
+
+
+def test_new_subjects_are_judged_better_than_noise_and_copies_are_found(judge):
+    real = people("c", 5, 8, 2)
+    good = judge(real.images, real.heights)
+    noise = judge(np.random.default_rng(0).random((40, SIZE, SIZE)).astype(np.float32))
+    copies = judge(judge.train.images[:40, :, ::-1])
+    assert good.kernel < noise.kernel and good.precision > 0.5 > noise.precision
+    assert good.height_r > 0.95 and np.isnan(noise.height_r)
+    assert good.memorised < 0.5 and copies.memorised == 1.0
+    assert copies.inception_score > 2
+
+
+def test_images_that_are_all_alike_have_no_recall_and_no_diversity(judge):
+    same = judge(np.repeat(judge.test.images[:1], 40, axis=0))
+    assert (
+        same.recall < 0.1 and same.pairwise == pytest.approx(0, abs=1e-3) and same.ms_ssim == pytest.approx(1, abs=1e-3)
+    )
+
+
+def figures(**changes: float) -> Figures:
+    usual = dict.fromkeys(Figures.__dataclass_fields__, 0.5)
+    return Figures(**{**usual, **changes})
+
+
+def test_intervals_over_sampling_seeds():
+    result = ArmResult("a", "a", True, tuple(figures(kernel=value) for value in (1.0, 2.0, 3.0)))
+    assert result.mean("kernel") == 2
+    assert result.half_width("kernel") == pytest.approx(4.3027 / np.sqrt(3), rel=1e-4)
+    assert ArmResult("a", "a", True, (figures(),)).cell("kernel") == "0.5"
+
+
+def test_gates_hold_or_not():
+    good = figures(kernel=0.1, precision=0.6, recall=0.4, memorised=0.05, height_r=0.95)
+    bad = figures(kernel=0.3, precision=0.6, recall=0.2, memorised=0.2, height_r=0.5)
+    floor, single = ArmResult("real", "real", False, (good,)), ArmResult("once", "once", False, (figures(kernel=0.2),))
+    found = verdicts([ArmResult("good", "", True, (good,)), ArmResult("bad", "", True, (bad,)), single], floor)
+    assert [verdict.holds for verdict in found] == [True] * 4 + [False] * 4
+
+
+def test_images_are_drawn_once(models, tmp_path):
+    (arm, _) = load_arms(models)
+    first = draw(arm, 5, 0, tmp_path, silent(), steps=2)
+    again = draw(arm, 5, 0, tmp_path, silent(), steps=2)
+    assert np.array_equal(first.images, again.images) and first.seconds == again.seconds
+    assert first.asked.tolist() == pytest.approx(np.linspace(0.36, 0.84, 5).tolist())
+    assert len(list(tmp_path.glob("*.npz"))) == 1
+    draw(arm, 5, 1, tmp_path, silent(), steps=2)
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+def test_models_of_different_sizes_are_not_compared(models, tiny_cascade):
+    with pytest.raises(ModelError, match="different sizes"):
+        load_arms([models[0], tiny_cascade])
+
+
+def test_a_better_interpolation_scores_better(models):
+    rows = upscaling_rows(load_model(models[0].parent / "larger"), people("c", 2, 2, 0), silent())
+    methods = {row.method: row for row in rows}
+    assert {"nearest", "bilinear", "bicubic"} < methods.keys() and len(rows) == 5
+    assert methods["bicubic"].psnr.estimate > methods["nearest"].psnr.estimate
+    assert all(row.step == "32 to 64" for row in rows)
+
+
+def test_a_whole_small_run_writes_tables_and_pictures(models, folder, tmp_path):
+    found = run_synthesis_benchmark(tmp_path, folder, models, quick=True)
+    assert [result.name for result in found.results] == ["stages", "once"]
+    assert {path.name for path in found.files} == {
+        "synthesis.md", "synthesis.csv", "synthesis-stages.png", "synthesis-once.png",
+    }  # fmt: skip
+    text = (tmp_path / "synthesis.md").read_text()
+    assert "**real**" in text and "bicubic" in text and "random-conv" in text
+    with (tmp_path / "synthesis.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["arm"] for row in rows] == ["real", "stages", "once"]
