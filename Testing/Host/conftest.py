@@ -12,6 +12,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 NEEDED = {"slicer_core": "slicer-core", "PySide6": "PySide6-Essentials"}
+WITHOUT_WHEELS = ("test_host_extension.py",)
 ABSENT = [wheel for module, wheel in NEEDED.items() if importlib.util.find_spec(module) is None]
 
 
@@ -33,8 +34,8 @@ class _Skipped(pytest.Module):
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module | None:
-    """Without the wheels every file is skipped, with the reason."""
-    return _Skipped.from_parent(parent, path=module_path) if ABSENT else None
+    """Without the wheels a file that needs them is skipped, with the reason."""
+    return _Skipped.from_parent(parent, path=module_path) if ABSENT and module_path.name not in WITHOUT_WHEELS else None
 
 
 if not ABSENT:
@@ -67,3 +68,30 @@ def python_slicer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     with on_path(tmp_path_factory.mktemp("bin")) as launcher:
         yield launcher
+
+
+@pytest.fixture
+def enhance_worker(application: Any, host: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The application's worker, started by a launcher that spawns the interpreter; kept for the tests to come, idle."""
+    import slicer
+    from slicer_host import hand
+    from slicer_host.launcher import on_path
+
+    from DiffusionCore.slicerbridge.application_worker import application_worker
+
+    with on_path(tmp_path_factory.getbasetemp()):
+        worker = application_worker(slicer.app)
+    yield worker
+    worker.cancel()
+    hand.wait_until(lambda: not worker.busy, 20, "the worker is idle")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_worker_is_left() -> Iterator[None]:
+    """The application quits: its worker ends."""
+    yield
+    import slicer
+
+    worker = slicer.app.property("DiffusionCoreWorker") if hasattr(slicer, "app") else None
+    if worker is not None:
+        worker.shutdown()
