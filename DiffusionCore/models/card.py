@@ -50,12 +50,18 @@ class Range(Part):
 
 
 class ValidRanges(Part):
-    """Where the model was trained: outside it warns, or refuses where `refuse` names the quantity."""
+    """Where the model was trained: outside it warns, or refuses where `refuse` names the quantity.
+
+    extent_mm  longest side of the scan
+    histogram  normalised values that a tenth, half and nine tenths of the tissue are below: "p10", "p50", "p90"
+    """
 
     sigma_normalised: Range
     spacing_mm: Range
     slice_spacing_mm: Range
     min_slices: int = 1
+    extent_mm: Range | None = None
+    histogram: dict[str, Range] = Field(default_factory=dict)
     refuse: tuple[str, ...] = ("modality",)
 
 

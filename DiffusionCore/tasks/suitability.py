@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import Refused
+from ..errors import InputError, Refused
 from ..metrics import NoiseEstimate
+from ..metrics.trust_range import LEAST_METAL_MM3, METAL_HU, appearance
 from ..volume import Volume
+from ..volume.intensity import normalisation_for
 
 if TYPE_CHECKING:
     from ..models import Card
@@ -54,6 +56,35 @@ def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card
         scale = noise.sigma / sigma_normalised if sigma_normalised else 1.0
         trained = f"the model was trained on {valid.low * scale:.3g} to {valid.high * scale:.3g} {unit}"
         found.append(("sigma", f"the noise is {noise.sigma:.3g} {unit}, {trained}"))
+    return found + look_concerns(volume, noise, card)
+
+
+def look_concerns(volume: Volume, noise: NoiseEstimate, card: Card) -> list[tuple[str, str]]:
+    """Field of view, histogram and metal, against what the card says of the training scans."""
+    if volume.modality != card.modality or card.normalisation == "unit":
+        return []
+    try:
+        normalisation = normalisation_for(volume, card.normalisation)
+    except InputError:
+        return []
+    seen, valid = appearance(volume, normalisation.offset, normalisation.scale, noise.sigma), card.valid
+    found: list[tuple[str, str]] = []
+    if valid.extent_mm is not None and not valid.extent_mm.holds(seen.extent_mm):
+        trained = f"the model was trained on {valid.extent_mm.low:.0f} to {valid.extent_mm.high:.0f} mm"
+        found.append(("field of view", f"the scan's longest side is {seen.extent_mm:.0f} mm, {trained}"))
+    unit, scale = ("HU", normalisation.scale) if volume.modality == "CT" else ("of the brightest tissue", 1.0)
+    for name, value in seen.quantiles.items():
+        limits = valid.histogram.get(name)
+        if limits is not None and not limits.holds(value):
+            trained = f"in training {limits.low * scale:.2g} to {limits.high * scale:.2g}"
+            below = f"{name[1:]} % of the tissue is below {value * scale:.2g} {unit}"
+            found.append(("histogram", f"its tissue is of unusual brightness: {below}, {trained}"))
+            break
+    if seen.metal_mm3 >= LEAST_METAL_MM3:
+        ml = seen.metal_mm3 / 1000
+        found.append(
+            ("metal", f"{ml:.2g} mL above {METAL_HU:.0f} HU look like metal, whose streaks were hardly in training")
+        )
     return found
 
 

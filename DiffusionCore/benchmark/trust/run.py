@@ -18,6 +18,7 @@ from DiffusionCore.benchmark.trust.planted import GoodResult, SiteScores, detect
 from DiffusionCore.benchmark.trust.plots import write_plots
 from DiffusionCore.benchmark.trust.report import TrustFigures, Verdict, markdown, verdicts, write_tables
 from DiffusionCore.benchmark.trust.scans import enhancer, trust_scan
+from DiffusionCore.benchmark.trust.training_scans import looks_in_training, ranges_of
 from DiffusionCore.models.card import read_card, write_card
 from DiffusionCore.progress import Progress, silent
 
@@ -113,7 +114,8 @@ def calibrate(
     extent: Extent | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
-    """Learn a model's conformal factor from its validation subjects and write it on its card.
+    """Learn a model's conformal factor from its validation subjects and write it on its card, with the ranges of field
+    of view and histogram of the scans that it was trained on.
 
     Raises `InputError` if a scan is missing under `data_root`, `ModelError`, `Cancelled`.
     """
@@ -145,8 +147,9 @@ def calibrate(
         "covered": round(result.covered, 4),
         "weights": card.sha256[:12],
     }
+    valid = card.valid.model_copy(update=ranges_of(looks_in_training(card, data_root)))
     figures = {**card.figures, "uncertainty": facts}
-    write_card(card.model_copy(update={"uncertainty_factor": factor, "figures": figures}), path)
+    write_card(card.model_copy(update={"uncertainty_factor": factor, "figures": figures, "valid": valid}), path)
     progress.finish()
     return result
 

@@ -146,6 +146,8 @@ def heads(tmp_path, scan):
     for number, subject in enumerate((18, 46, 26, 32)):
         voxels = np.rint(200 * np.roll(scan.clean, 7 * number, axis=1)[:30, :44, :44]).astype(np.uint8)
         write_volume(Volume(voxels, np.eye(4), "MR"), folder / f"ds002748_sub-{subject}_T1w.nii.gz")
+    rows = ["file,subject", "brain_t1/ds002748_sub-26_T1w.nii.gz,trained"]
+    (folder.parent / "index.csv").write_text("\n".join(rows))
     return tmp_path / "data"
 
 
@@ -170,13 +172,15 @@ def test_a_run_writes_its_tables_and_a_second_computes_nothing(tmp_path, heads, 
 
 
 def test_calibration_writes_the_factor_on_the_card_and_enhance_uses_it(tmp_path, heads, make_model, mr):
-    model = make_model(tmp_path / "tiny")
+    model = make_model(tmp_path / "tiny", recipe={"subjects": {"train": ["trained"]}})
     plain = enhance(mr, model=str(model), preset="careful", samples=2, steps=2).uncertainty.voxels
     found = calibrate(heads, enhance, model, tmp_path / "cache", extent=SMALL)
     card = read_card(model / "card.yaml")
     assert card.uncertainty_factor == found.factor > 0
     assert card.figures["uncertainty"]["subjects"] == ["sub-26", "sub-32"]
     assert found.covered == pytest.approx(0.9, abs=0.02)
+    assert card.valid.extent_mm.low < 44 < card.valid.extent_mm.high
+    assert set(card.valid.histogram) == {"p10", "p50", "p90"}
     scaled = enhance(mr, model=str(model), preset="careful", samples=2, steps=2, trust=True)
     np.testing.assert_allclose(scaled.uncertainty.voxels, plain * found.factor, rtol=1e-4)
     assert any("calibrated on the model's validation subjects" in sentence for sentence in scaled.trust.words)

@@ -14,7 +14,7 @@ from DiffusionCore.volume import Volume
 NOISE = NoiseEstimate(sigma=40.0, kind="rician")
 
 
-def card(refuse: tuple[str, ...] = ("modality",), dims: int = 3, modality: str = "MR") -> Card:
+def card(refuse: tuple[str, ...] = ("modality",), dims: int = 3, modality: str = "MR", **valid) -> Card:
     """Valid for 0.5 to 2 mm in plane, 0.5 to 5 mm between slices, sigma 0.01 to 0.1, four slices or more."""
     return Card(
         name="some-model",
@@ -30,6 +30,7 @@ def card(refuse: tuple[str, ...] = ("modality",), dims: int = 3, modality: str =
             slice_spacing_mm=Range(low=0.5, high=5),
             min_slices=4,
             refuse=refuse,
+            **valid,
         ),
     )
 
@@ -102,3 +103,39 @@ def test_a_noise_estimate_that_is_not_sure_says_so():
         "the measured noise may be wrong: too small a scan; --sigma sets it",
         "the noise is correlated between neighbouring voxels, so that part of it may remain",
     )
+
+
+def test_the_field_of_view_is_the_longest_side():
+    assert warned(scan((8, 9, 20)), extent_mm=Range(low=10, high=20)) == ()
+    assert warned(scan((8, 9, 30)), extent_mm=Range(low=10, high=20)) == (
+        "the scan's longest side is 30 mm, the model was trained on 10 to 20 mm",
+    )
+
+
+def test_an_unusual_histogram_is_said_once_with_both_sides():
+    volume = scan((20, 20, 20))  # even values: half of those above a tenth of the brightest lie below 0.55
+    fits, not_like = Range(low=0.5, high=0.6), Range(low=0.1, high=0.2)
+    assert warned(volume, noise=NoiseEstimate(1.0, "rician"), histogram={"p50": fits}) == ()
+    (said,) = warned(volume, noise=NoiseEstimate(1.0, "rician"), histogram={"p50": not_like, "p90": not_like})
+    assert said == (
+        "its tissue is of unusual brightness: 50 % of the tissue is below 0.55 of the brightest tissue, "
+        "in training 0.1 to 0.2"
+    )
+
+
+def test_where_the_card_says_so_it_is_refused():
+    with pytest.raises(Refused, match="longest side"):
+        warned(scan((8, 9, 30)), refuse=("field of view",), extent_mm=Range(low=10, high=20))
+
+
+def test_metal_is_named_with_its_volume():
+    voxels = np.zeros((20, 20, 20), np.int16) - 100
+    voxels[:4, :5, :5] = 3071
+    found = check_suitable(
+        Volume(voxels, np.eye(4), "CT"),
+        NoiseEstimate(20.0, "gaussian"),
+        0.02,
+        card(modality="CT").model_copy(update={"normalisation": "hu"}),
+        force=False,
+    )
+    assert found == ("0.1 mL above 3000 HU look like metal, whose streaks were hardly in training",)
