@@ -23,6 +23,20 @@ def test_without_a_launcher_it_is_this_interpreter(monkeypatch: pytest.MonkeyPat
     assert worker_command(7)[0] == sys.executable
 
 
+def test_slicer_s_own_way_to_start_a_process_gives_it_no_input(host: Any) -> None:
+    """Why the worker is a QProcess: nothing could be asked of it, and no end of its input could stop it."""
+    import slicer
+    from slicer_host.hand import wait_until
+
+    codes: list[int] = []
+    process = slicer.util.launchConsoleProcess(
+        [sys.executable, "-c", ""], useStartupEnvironment=False, blocking=False, completedCallback=codes.append
+    )
+    assert process.stdin is None
+    wait_until(lambda: codes, 60)
+    assert codes == [0]
+
+
 def test_the_package_is_found_whatever_python_path_was() -> None:
     assert worker_environment({})["PYTHONPATH"] == str(ROOT)
     assert worker_environment({"PYTHONPATH": "else"})["PYTHONPATH"] == f"{ROOT}{os.pathsep}else"
