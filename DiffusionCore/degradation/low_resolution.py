@@ -19,6 +19,7 @@ from DiffusionCore.errors import UsageError
 from DiffusionCore.volume.resampling import spline_matrix
 
 KINDS = ("kspace", "profile", "spline")
+DAMPING = 0.02
 Values = npt.NDArray[np.float64]
 
 
@@ -41,20 +42,24 @@ def axis_lowering(
     *,
     thickness: float = 1.0,
     profile: str = "gaussian",
+    told: float | None = None,
     softening: float = 0.0,
 ) -> AxisLowering:
     """How `fine` voxels along an axis become coarse ones `factor` (at least 1) times as wide.
 
-    kind       `kspace`: k-space beyond the coarse Nyquist frequency is cut off; brought back by zero filling
+    kind       `kspace`: k-space beyond the coarse Nyquist frequency is cut off
                `profile`: each coarse voxel is a mean under a `profile` of full width at half maximum `thickness`
-               coarse voxels (below 1: gaps, above: overlap); brought back by a cubic spline
-               `spline`: the cubic spline is read at the coarse voxels, with no filter (S2); brought back by one
+               coarse voxels (below 1: gaps, above: overlap)
+               `spline`: the cubic spline is read at the coarse voxels, with no filter (S2)
+    told       the thickness that the way back goes by, where the true one is not known, by default it is
     softening  full width at half maximum in coarse voxels of a Gaussian that the coarse scan is blurred by: what a
                former stage of a cascade leaves to do (conditioning augmentation, Ho et al. 2022, J. Mach. Learn. Res. 23)
 
-    k-space is that of the axis continued in its mirror image (cosine transform), so that the two ends of a field of view
-    that do not match leave no ringing; away from the ends it is plain truncation with the linear phase of the half-voxel
-    shift. Raises `UsageError` for an unknown kind or a factor below 1.
+    k-space comes back by zero filling, splines by a spline, slices by a spline that is moved by as little as makes it
+    agree with the coarse scan, the profile taken to be Gaussian. k-space is that of the axis continued in its mirror image
+    (cosine transform), so that the two ends of a field of view that do not match leave no ringing; away from the ends it
+    is plain truncation with the linear phase of the half-voxel shift. Raises `UsageError` for an unknown kind or a factor
+    below 1.
     """
     if kind not in KINDS:
         raise UsageError(f"there is no way down {kind!r}; there are {', '.join(KINDS)}")
@@ -62,14 +67,14 @@ def axis_lowering(
         raise UsageError(f"voxels grow by a factor of at least 1, got {factor}")
     grid = aligned_grid(fine, factor)
     back = (np.arange(fine) - grid.origin) / factor
-    if kind == "kspace":
+    if kind == "spline":
+        lower, lift = spline_matrix(fine, grid.positions, 3), spline_matrix(grid.size, back, 3)
+    elif kind == "kspace":
         lower, lift = _cosine_matrix(fine, grid.positions, factor), _cosine_matrix(grid.size, back, 1.0)
     else:
-        lift = spline_matrix(grid.size, back, 3)
-        if kind == "profile":
-            lower = slice_matrix(fine, 1.0, thickness * factor, (1 - thickness) * factor, profile)
-        else:
-            lower = spline_matrix(fine, grid.positions, 3)
+        lower = _profile_matrix(fine, factor, thickness, profile)
+        believed = _profile_matrix(fine, factor, thickness if told is None else told, "gaussian")
+        lift = _agreeing(spline_matrix(grid.size, back, 3), believed)
     if softening > 0:
         lower = _blur_matrix(grid.size, softening) @ lower
     return AxisLowering(float(factor), lower, lift)
@@ -162,6 +167,17 @@ def _cosine_matrix(size: int, positions: Values, factor: float) -> Values:
     weights = np.where(orders == 0, 1.0, 2.0) / size
     at = np.cos(np.pi * np.outer(positions + 0.5, orders) / size)
     return (at * weights) @ np.cos(np.pi * np.outer(np.arange(size) + 0.5, orders) / size).T
+
+
+def _profile_matrix(fine: int, factor: float, thickness: float, profile: str) -> Values:
+    return slice_matrix(fine, 1.0, thickness * factor, (1 - thickness) * factor, profile)
+
+
+def _agreeing(lift: Values, lower: Values) -> Values:
+    """`lift` moved by as little as makes lower · lift nearly 1: damped, so that noise is not blown up."""
+    gram = lower @ lower.T
+    gram += DAMPING * np.trace(gram) / len(gram) * np.eye(len(gram))
+    return lift + lower.T @ np.linalg.solve(gram, np.eye(len(gram)) - lower @ lift)
 
 
 def _blur_matrix(size: int, fwhm: float) -> Values:

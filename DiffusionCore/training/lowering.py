@@ -46,15 +46,18 @@ def without_margin(x: np.ndarray, noisy: Noisy, margin: Sequence[int]) -> tuple[
 
 
 def _draw(config: ResolutionConfig, rng: np.random.Generator) -> dict:
-    """Factor, thickness, profile and softening of an example."""
+    """Factor, thickness and what is believed of it, profile and softening of an example."""
     factor = config.typical
     if rng.random() < config.other_factors:
         low, high = config.factor.low, config.factor.high
         factor = round(math.exp(rng.uniform(math.log(low), math.log(high))), 1)
+    thickness = rng.uniform(config.thickness.low, config.thickness.high)
+    believed = thickness * math.exp(config.thickness_error * rng.standard_normal())
     softening = rng.uniform(0.2, 1) * config.softening if rng.random() < config.softened else 0.0
     return {
         "factor": float(np.clip(factor, config.factor.low, config.factor.high)),
-        "thickness": round(20 * rng.uniform(config.thickness.low, config.thickness.high)) / 20,
+        "thickness": round(20 * thickness) / 20,
+        "told": round(20 * float(np.clip(believed, config.thickness.low, config.thickness.high))) / 20,
         "profile": str(rng.choice(config.profiles)),
         "softening": round(float(softening), 1),
     }

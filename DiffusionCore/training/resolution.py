@@ -11,12 +11,14 @@ class ResolutionConfig(ResolutionSpec):
     """How the input of super-resolution is made: what the card says of it, and how it is drawn.
 
     other_factors  share of the examples whose factor is drawn log-uniformly from `factor`, not the typical one
+    thickness_error  standard deviation of the logarithm of the error of the thickness that the way back goes by
     shares         weights of examples with coarse voxels along each of `axes`; the plane is all axes but the first, across
                    the slices is the first
     softened       share of the examples whose coarse scan is blurred by up to `softening`, as what a former stage gives
     margin         voxels around a patch that are degraded with it and cut off
     """
 
+    thickness_error: float = Field(0.1, ge=0)
     other_factors: float = Field(0.2, ge=0, le=1)
     shares: tuple[float, ...] = (1.0,)
     softened: float = Field(0.0, ge=0, le=1)
