@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
-NEEDED = {"slicer_core": "slicer-core", "PySide6": "PySide6-Essentials"}
+NEEDED = {"slicer_core": "slicer-core", "PySide6.QtWidgets": "PySide6-Essentials"}
 WITHOUT_WHEELS = ("test_host_extension.py",)
-ABSENT = [wheel for module, wheel in NEEDED.items() if importlib.util.find_spec(module) is None]
+
+
+@cache
+def _absent() -> str:
+    """Why the host cannot run here; "" if it can."""
+    for module, wheel in NEEDED.items():
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            return f"the host of Slicer needs {wheel} (make .venv/host): {error}"
+    return ""
 
 
 def _alone(config: pytest.Config) -> bool:
@@ -28,18 +39,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 class _Skipped(pytest.Module):
     def collect(self) -> Any:
-        pytest.skip(
-            f"the host of Slicer needs {' and '.join(ABSENT)} (pip install -e '.[host]')", allow_module_level=True
-        )
+        pytest.skip(_absent(), allow_module_level=True)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module | None:
     """Without the wheels a file that needs them is skipped, with the reason."""
-    return _Skipped.from_parent(parent, path=module_path) if ABSENT and module_path.name not in WITHOUT_WHEELS else None
-
-
-if not ABSENT:
-    sys.path[:0] = [str(HERE), str(HERE / "standins")]
+    if module_path.name in WITHOUT_WHEELS:
+        return None
+    if _absent():
+        return _Skipped.from_parent(parent, path=module_path)
+    if str(HERE) not in sys.path:
+        sys.path[:0] = [str(HERE), str(HERE / "standins")]
+    return None
 
 
 @pytest.fixture(scope="session")
