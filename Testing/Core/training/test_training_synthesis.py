@@ -306,6 +306,19 @@ def test_the_bundled_configurations_hold(shared_data, monkeypatch):
         assert any("swin" in key for key in denoiser.network.state_dict())
 
 
+@pytest.mark.parametrize("name", ["base", "sr1", "sr2", "single"])
+def test_the_configurations_for_mrnet_hold(name, tmp_path):
+    from DiffusionCore.training.network import make_denoiser
+
+    root = mrnet(tmp_path)
+    config = load_config(
+        Path(__file__).parents[3] / "configs" / f"synth-knee-{name}.yaml", [f"data.root={root}", "trainer.batch_size=2"]
+    )
+    batch = source(config).batch(0, range(2))
+    assert tuple(batch["x"].shape[2:]) == config.data.patch
+    assert ("label" in batch) == (config.synthesis.upscale == 1) == (make_denoiser(config)[0].labels == 4)
+
+
 def test_an_unfinished_synthesis_run_can_be_resumed(configured, world):
     run(configured, BASE, "name=again")
     train(world / "synthesis.yaml", ["name=again", "trainer.max_steps=6"], resume=True, quiet=True)
