@@ -92,18 +92,13 @@ def show_spread(node: Any, high: float | None = None, hidden_below: float | None
     return high
 
 
-def overlay(views: Sequence[str], node: Any | None, opacity: float, *, add: bool = False) -> None:
-    """Lay a volume node over what slice views show; None takes the overlay away.
-
-    add  its colours are added to the picture, so that black hides nothing
-    """
-    composite_class = slicer.vtkMRMLSliceCompositeNode
+def overlay(views: Sequence[str], node: Any | None, opacity: float) -> None:
+    """Lay a volume node over what slice views show; None takes the overlay away."""
     for view in views:
         composite = composite_node(view)
         if composite is not None:
             composite.SetForegroundVolumeID(None if node is None else node.GetID())
             composite.SetForegroundOpacity(opacity)
-            composite.SetCompositing(composite_class.Add if add else composite_class.Alpha)
 
 
 def background(views: Sequence[str], node: Any) -> None:

@@ -12,7 +12,7 @@ from .results import DIFFERENCE, INPUT, RESIDUAL, UNCERTAINTY, difference_node, 
 
 WAYS = ("wipe", "blink", "difference", "uncertainty", "residual")
 ROLES = {"uncertainty": UNCERTAINTY, "residual": RESIDUAL}
-TITLES = {"difference": "after − before", "uncertainty": "uncertainty", "residual": "residual structure"}
+TITLES = {"difference": "after − before", "uncertainty": "uncertainty", "residual": "structure"}
 NO_RESULT = "There is no result yet."
 NEEDS = {
     "uncertainty": "This result has no uncertainty: take the preset Careful, or 2 samples or more.",
@@ -104,15 +104,15 @@ class ResultViews:
         if instead:
             background(views, node)
         else:
-            overlay(views, node, opacity, add=way == "residual")
+            overlay(views, node, opacity)
         display = node.GetDisplayNode()
         low, high = display.GetWindowLevelMin(), display.GetWindowLevelMax()
-        unit = "standard scores" if way == "residual" else self.unit
+        unit = "scores" if way == "residual" else self.unit
         colour_bar(node, f"{TITLES[way]} ({unit})", views)
         if way == "difference":
             self.legend = f"after − before: blue {low:.3g}, black 0, orange +{high:.3g} {unit}"
         elif way == "residual":
-            self.legend = f"structure that was taken away (orange) or added (blue), to ±{high:.3g} {unit}"
+            self.legend = f"structure that was taken away (orange) or added (blue), to ±{high:.3g} standard scores"
         else:
             self.legend = f"{TITLES[way]}: violet {low:.3g} to yellow {high:.3g} {unit}"
 
@@ -124,7 +124,7 @@ class ResultViews:
     def set_opacity(self, opacity: float) -> None:
         """How much a map covers the scan."""
         if self.way in ROLES and not self.why_not(self.way):
-            overlay(self.after_views(), part(self.result, ROLES[self.way]), opacity, add=self.way == "residual")
+            overlay(self.after_views(), part(self.result, ROLES[self.way]), opacity)
 
     def after_views(self) -> tuple[str, ...]:
         """The slice views that show the result."""

@@ -1,0 +1,253 @@
+"""Looking at a result: real views, real pictures, compared with pictures that a person has looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel_hand
+import pytest
+from slicer_host import hand
+from slicer_host.pictures import assert_like_reference
+
+METRICS = {
+    "without_reference": {"noise before, grey levels": 14.0, "noise after, grey levels": 2.0, "SNR before": 12.0, "note": "-"},
+    "reference": {"before": {"PSNR, dB": 23.0, "measured in": "tissue"}, "after": {"PSNR, dB": 33.0, "measured in": "tissue"}},
+}  # fmt: skip
+
+
+def answer(head: Any, clean: Any) -> dict[str, Any]:
+    """What the worker would have answered, had it found the truth."""
+    from DiffusionCore.slicerbridge.overlays import ijk_to_ras
+    from DiffusionCore.volume import Volume
+
+    matrix, voxels = ijk_to_ras(head), panel_hand.voxels_of(clean)
+    k, j, i = np.indices(voxels.shape)
+    ball = ((k - 20) ** 2 + (j - 30) ** 2 + (i - 20) ** 2 < 36).astype(np.float32)
+    return {
+        "volume": Volume(voxels, matrix, "MR"),
+        "uncertainty": Volume((1 + 3 * ball + 0.02 * i).astype(np.float32), matrix, "MR"),
+        "trust": {"structure": Volume(8 * ball - 6 * ball[:, ::-1, ::-1], matrix, "OTHER"), "share": 0.01},
+        "metrics": METRICS,
+        "warnings": ["the noise is correlated between neighbouring voxels, so that part of it may remain"],
+        "provenance": {"sigma": {"value": 14.0}, "input": {"modality": "MR"}},
+    }
+
+
+@pytest.fixture
+def panel(host: Any) -> Any:
+    import slicer
+
+    from DiffusionCore.slicerbridge.results import keep_result
+
+    head, clean = panel_hand.small_head(), panel_hand.small_head("MRHeadReference")
+    panel = panel_hand.open_panel(host)
+    values = answer(head, clean)
+    slicer.mrmlScene.RemoveNode(clean)
+    hand.set_value(panel.ui.inputSelector, head)
+    panel_hand.ready(panel)
+    words = {"uncertainty": "uncertainty", "residual": "residual structure"}
+    panel.done(keep_result("MRHeadNoisy enhanced", head, values, words), values)
+    hand.run_for(0.05)
+    return panel
+
+
+def picture(host: Any, width: int = 600, height: int = 300) -> np.ndarray:
+    host.views_picture(width, height)  # the views get their sizes
+    import slicer
+
+    from DiffusionCore.slicerbridge import layouts
+
+    layouts.fit(layouts.current_layout(), slicer.util.getNode("MRHeadNoisy"))
+    hand.turn()
+    return host.views_picture(width, height)
+
+
+def test_before_and_after_side_by_side_at_the_same_window(host: Any, panel: Any) -> None:
+    import slicer
+
+    assert slicer.app.layoutManager().sliceViewNames() == ["DiffusionBeforeAxial", "DiffusionAfterAxial"]
+    before, after = panel.parameters.inputVolume.GetDisplayNode(), panel.parameters.resultVolume.GetDisplayNode()
+    assert_like_reference(picture(host), "enhance-side-by-side")
+    before.SetWindowLevel(80, 150)
+    assert (after.GetWindow(), after.GetLevel()) == (80, 150)
+    after.SetWindowLevel(120, 90)
+    assert (before.GetWindow(), before.GetLevel()) == (120, 90)
+
+
+def test_the_views_scroll_together(panel: Any) -> None:
+    from slicer import vtkMRMLSliceNode
+
+    from DiffusionCore.slicerbridge.layouts import after_view, before_view, slice_logic
+
+    mine, other = slice_logic(before_view()), slice_logic(after_view())
+    mine.StartSliceNodeInteraction(vtkMRMLSliceNode.SliceToRASFlag)
+    mine.SetSliceOffset(mine.GetSliceOffset() + 7)
+    mine.EndSliceNodeInteraction()
+    assert other.GetSliceOffset() == pytest.approx(mine.GetSliceOffset())
+
+
+def test_the_former_layout_comes_back(panel: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge import layouts
+
+    assert layouts.current_layout() == layouts.SIDE_BY_SIDE
+    hand.click(panel.ui.threePlanesButton)
+    assert len(slicer.app.layoutManager().sliceViewNames()) == 6
+    hand.click(panel.ui.formerLayoutButton)
+    assert layouts.current_layout() == slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView
+    assert (panel.ui.formerLayoutButton.enabled, panel.ui.formerLayoutButton.toolTip) == (
+        False,
+        "The layout has not been changed.",
+    )
+
+
+def test_three_planes(host: Any, panel: Any) -> None:
+    hand.click(panel.ui.threePlanesButton)
+    assert_like_reference(picture(host, 500, 660), "enhance-three-planes")
+
+
+def test_wipe(host: Any, panel: Any) -> None:
+    import slicer
+
+    nodes = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
+    hand.click(panel.ui.wipeButton)
+    assert "left of the border: before" in panel.ui.legendLabel.text
+    assert_like_reference(picture(host), "enhance-wipe")
+    hand.set_value(panel.ui.wipeSlider, 80)
+    mixed = panel_hand.voxels_of(slicer.util.getNode("MRHeadNoisy enhanced wipe"))
+    before, after = (
+        panel_hand.voxels_of(node) for node in (panel.parameters.inputVolume, panel.parameters.resultVolume)
+    )
+    shown_before = (mixed == before).all(axis=(0, 1))
+    assert 0.78 < shown_before.mean() < 0.82
+    assert (mixed == after).all(axis=(0, 1))[~shown_before].all()
+    hand.click(panel.ui.wipeButton)
+    assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == nodes
+    assert panel.ui.wipeSlider.toolTip == "Press Wipe first."
+
+
+def test_blink(host: Any, panel: Any) -> None:
+    from DiffusionCore.slicerbridge.layouts import after_view, composite_node
+
+    hand.click(panel.ui.blinkButton)
+    composite = composite_node(after_view())
+    seen = set()
+    hand.wait_until(lambda: seen.add(composite.GetForegroundOpacity()) or len(seen) == 2, 10)
+    assert seen == {0.0, 1.0}
+    hand.click(panel.ui.blinkButton)
+    assert composite.GetForegroundVolumeID() is None
+
+
+def test_difference_in_symmetric_colours_of_three_sigma(host: Any, panel: Any) -> None:
+    hand.click(panel.ui.differenceButton)
+    assert panel.ui.legendLabel.text == "after − before: blue -42, black 0, orange +42 grey levels"
+    from DiffusionCore.slicerbridge.results import DIFFERENCE, part
+
+    node = part(panel.parameters.resultVolume, DIFFERENCE)
+    before, after = (
+        panel_hand.voxels_of(one).astype(float) for one in (panel.parameters.inputVolume, panel.parameters.resultVolume)
+    )
+    np.testing.assert_array_equal(panel_hand.voxels_of(node), after - before)
+    assert_like_reference(picture(host), "enhance-difference")
+
+
+def test_uncertainty_over_the_result(host: Any, panel: Any) -> None:
+    hand.click(panel.ui.uncertaintyButton)
+    assert panel.ui.legendLabel.text.startswith("uncertainty: violet 0 to yellow ")
+    assert_like_reference(picture(host), "enhance-uncertainty")
+    from DiffusionCore.slicerbridge.layouts import after_view, composite_node
+
+    hand.set_value(panel.ui.overlaySlider, 0.2)
+    assert composite_node(after_view()).GetForegroundOpacity() == pytest.approx(0.2)
+
+
+def test_residual_structure_is_added_to_the_picture(host: Any, panel: Any) -> None:
+    hand.click(panel.ui.residualButton)
+    assert "taken away (orange) or added (blue)" in panel.ui.legendLabel.text
+    assert_like_reference(picture(host), "enhance-residual")
+
+
+def test_one_way_at_a_time(panel: Any) -> None:
+    for way in ("wipe", "difference", "uncertainty", "blink", "residual"):
+        hand.click(panel.result.way_button(way))
+        checked = [name for name in ("wipe", "blink", "difference", "uncertainty", "residual")
+                   if panel.result.way_button(name).checked]  # fmt: skip
+        assert checked == [way]
+    hand.click(panel.ui.formerLayoutButton)
+    assert not panel.ui.residualButton.checked
+
+
+def test_numbers_and_plots_beside_the_picture(host: Any, panel: Any) -> None:
+    hand.click(panel.ui.numbersButton)
+    assert_like_reference(picture(host, 700, 560), "enhance-numbers", tolerance=32, share=0.02)
+    rows = [panel.ui.metricsTable.item(row, 0).text() for row in range(panel.ui.metricsTable.rowCount)]
+    assert rows == ["noise, grey levels", "SNR", "PSNR, dB"]
+    assert panel.ui.warningsLabel.text.startswith("⚠ the noise is correlated")
+
+
+def test_the_line_profile_follows_the_line(panel: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.results import CHART, part
+
+    hand.click(panel.ui.profileButton)
+    chart = part(panel.parameters.resultVolume, CHART)
+    table = chart.GetNthPlotSeriesNode(0).GetTableNode()
+    length = slicer.util.arrayFromTableColumn(table, "distance")[-1]
+    assert length == pytest.approx(72, abs=1)
+    line = panel.parameters.profileLine
+    line.SetNthControlPointPosition(1, *[a + b for a, b in zip(_place(line, 0), (-20, 0, 0), strict=True)])
+    hand.wait_until(lambda: slicer.util.arrayFromTableColumn(table, "distance")[-1] == pytest.approx(20), 10)
+    before = slicer.util.arrayFromTableColumn(table, "before")
+    assert np.isfinite(before).any()
+
+
+def _place(line: Any, number: int) -> list[float]:
+    place = [0.0, 0.0, 0.0]
+    line.GetNthControlPointPositionWorld(number, place)
+    return place
+
+
+def test_the_result_gone_takes_its_buttons_along(panel: Any) -> None:
+    import slicer
+
+    hand.click(panel.ui.wipeButton)
+    slicer.mrmlScene.RemoveNode(panel.parameters.resultVolume)
+    hand.run_for(0.05)
+    for name in ("wipeButton", "sideBySideButton", "reportButton"):
+        button = getattr(panel.ui, name)
+        assert (button.enabled, button.toolTip) == (False, "There is no result yet.")
+
+
+def test_a_scene_comes_back_with_result_overlays_table_and_choices(host: Any, panel: Any, tmp_path: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.results import DIFFERENCE, INPUT, RESIDUAL, TABLE, UNCERTAINTY, part
+
+    hand.click(panel.ui.differenceButton)
+    hand.click(panel.ui.differenceButton)
+    hand.set_value(panel.ui.strengthSlider, 0.7)
+    after = panel_hand.voxels_of(panel.parameters.resultVolume).copy()
+    saved = host.save_scene(tmp_path / "scene.mrb")
+    host.clear_scene()
+    assert panel.ui.applyButton.toolTip == "Choose a volume first."
+    host.load_scene(saved)
+    hand.run_for(0.1)
+    result = panel.parameters.resultVolume
+    assert result.GetName() == "MRHeadNoisy enhanced"
+    np.testing.assert_array_equal(panel_hand.voxels_of(result), after)
+    assert part(result, INPUT) is panel.parameters.inputVolume
+    for role in (UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE):
+        assert part(result, role) is not None, role
+    assert panel.ui.strengthSlider.value == pytest.approx(0.7)
+    assert panel.ui.metricsTable.rowCount == 3
+    assert panel.ui.warningsLabel.text.startswith("⚠ the noise is correlated")
+    hand.click(panel.ui.uncertaintyButton)
+    assert panel.ui.legendLabel.text.startswith("uncertainty: violet 0")
+    assert slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []
+
+
+def test_the_panel_s_picture(host: Any, panel: Any) -> None:
+    assert_like_reference(host.panel_picture("DiffusionEnhance"), "enhance-panel", tolerance=40, share=0.03)
