@@ -1,0 +1,292 @@
+"""Classify: the structure in a mask wherever and however it lies, fields of a scan, a search, abstaining, explanation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from DiffusionCore.errors import Cancelled, InputError, Refused, UsageError
+from DiffusionCore.metrics.familiarity import fit_familiarity
+from DiffusionCore.models import FamiliarSpec, load_classifier, read_card
+from DiffusionCore.progress import Progress
+from DiffusionCore.tasks.classify import classify
+from DiffusionCore.tasks.classify_input import masked_structure
+from DiffusionCore.volume import Volume
+from DiffusionCore.volume.geometry import box_slices, to_canonical_axes, to_ras
+
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@pytest.fixture(scope="module")
+def labelmap(tiny_classifiers):
+    return load_classifier(tiny_classifiers["labelmap"])
+
+
+@pytest.fixture(scope="module")
+def grey(tiny_classifiers):
+    return load_classifier(tiny_classifiers["volume"])
+
+
+def gland(shape=(64, 64, 64), value: int = 1) -> Volume:
+    """A bent plate at 1 mm, LPS, its centre of mass in voxel 32 along each axis: further back is further left."""
+    k, j, i = np.indices(shape) - np.reshape([31.4, 32.4, 32.4], (3, 1, 1, 1))
+    inside = (np.abs(k) < 9) & (np.abs(i - 0.6 * j) < 3 + 0.1 * k) & (np.abs(j) < 14)
+    return Volume((inside * value).astype(np.uint8), LPS, "LABEL")
+
+
+def test_a_mask_is_resized_as_medmnist_does(labelmap):
+    mask = gland()
+    assert np.allclose(np.floor(np.argwhere(mask.voxels).mean(axis=0)), 32)
+    wanted = ndimage.zoom(mask.voxels.astype(float), 28 / 64, order=3) > 0.5
+    assert np.array_equal(masked_structure(mask, labelmap.card, None, None).image.voxels > 0, wanted)
+
+
+def test_the_official_files_come_out_voxel_by_voxel(labelmap, shared_data):
+    """Where the centre of mass lies in the crop's middle voxel, as in most of the 64³ files, theirs and ours agree."""
+    big = np.load(shared_data / "classify" / "adrenalmnist3d_64.npz")["val_images"]
+    small = np.load(shared_data / "classify" / "adrenalmnist3d.npz")["val_images"]
+    same = 0
+    for n in range(30):
+        if not np.array_equal(np.floor(np.argwhere(big[n]).mean(axis=0)), [32, 32, 32]):
+            continue
+        mask = Volume(big[n], LPS, "LABEL")
+        try:
+            found = masked_structure(mask, labelmap.card, None, None).image
+        except Refused:
+            continue  # two parts
+        assert np.array_equal(found.voxels > 0, small[n] > 0)
+        same += 1
+    assert same >= 5
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda v: to_canonical_axes(v),
+        lambda v: Volume(v.voxels.transpose(2, 0, 1), v.ijk_to_ras[:, [1, 2, 0, 3]], "LABEL"),
+        lambda v: Volume(v.voxels[:, :, ::-1], v.ijk_to_ras @ flip_i(64), "LABEL"),
+        lambda v: Volume(np.pad(v.voxels, ((20, 3), (0, 9), (5, 5))), shifted(v.ijk_to_ras, (-5, 0, -20)), "LABEL"),
+    ],
+    ids=["canonical axes", "permuted", "flipped", "in a larger scan"],
+)
+def test_what_the_network_sees_does_not_depend_on_how_the_mask_is_stored(labelmap, turn):
+    first = masked_structure(gland(), labelmap.card, None, None).image
+    second = masked_structure(turn(gland()), labelmap.card, None, None).image
+    assert np.array_equal(first.voxels, second.voxels)
+    np.testing.assert_allclose(first.ijk_to_ras, second.ijk_to_ras, atol=1e-9)
+
+
+def flip_i(size: int) -> np.ndarray:
+    matrix = np.diag([-1.0, 1, 1, 1])
+    matrix[0, 3] = size - 1
+    return matrix
+
+
+def shifted(matrix: np.ndarray, ijk: tuple[int, int, int]) -> np.ndarray:
+    moved = matrix.copy()
+    moved[:3, 3] = to_ras(matrix, ijk)
+    return moved
+
+
+def test_glands_of_both_sides_look_alike(labelmap):
+    left = gland()
+    right = Volume(left.voxels, np.diag([-1.0, 1, 1, 1]) @ left.ijk_to_ras, "LABEL")
+    images = [masked_structure(mask, labelmap.card, None, None).image for mask in (left, right)]
+    assert np.mean(images[0].voxels != images[1].voxels) < 0.01  # up to the millimetre that the crop begins at
+
+
+def test_other_voxel_sizes_show_the_same_structure(labelmap):
+    fine = gland()
+    coarse = Volume(fine.voxels[:, ::2, ::2], shifted(LPS, (0, 0, 0)) @ np.diag([2.0, 2, 1, 1]), "LABEL")
+    images = [masked_structure(mask, labelmap.card, None, None).image.voxels > 0 for mask in (fine, coarse)]
+    overlap = 2 * np.sum(images[0] & images[1]) / (images[0].sum() + images[1].sum())
+    assert overlap > 0.85
+
+
+def test_specks_are_left_out_and_one_of_several_labels_is_taken(labelmap):
+    specks = np.array(gland().voxels)
+    specks[2, 2, 2] = 1
+    wanted = masked_structure(gland(), labelmap.card, None, None).image.voxels
+    mask = Volume(specks, LPS, "LABEL")
+    assert np.array_equal(masked_structure(mask, labelmap.card, None, None).image.voxels, wanted)
+    both = np.array(gland(value=3).voxels)
+    both[0:5, 0:5, 0:5] = 7
+    assert np.array_equal(masked_structure(Volume(both, LPS, "LABEL"), labelmap.card, 3, None).image.voxels, wanted)
+
+
+def two_parts() -> Volume:
+    voxels = np.zeros((64, 64, 64), np.uint8)
+    voxels[10:20, 10:20, 10:20] = voxels[40:50, 40:50, 40:50] = 1
+    return Volume(voxels, LPS, "LABEL")
+
+
+def long_bar() -> Volume:
+    voxels = np.zeros((10, 10, 100), np.uint8)
+    voxels[4:6, 4:6, 5:95] = 1
+    return Volume(voxels, LPS, "LABEL")
+
+
+def several_labels() -> Volume:
+    voxels = np.array(gland().voxels)
+    voxels[0:9, 0:9, 0:9] = 2
+    return Volume(voxels, LPS, "LABEL")
+
+
+@pytest.mark.parametrize(
+    ("volume", "options", "error", "says"),
+    [
+        (Volume(np.zeros((9, 9, 9), np.uint8), LPS, "LABEL"), {}, InputError, "same value"),
+        (two_parts(), {}, Refused, "2 separate structures"),
+        (long_bar(), {}, Refused, "89 mm long"),
+        (several_labels(), {}, UsageError, "labels 1, 2"),
+        (several_labels(), {"label": 5}, InputError, "holds no 5"),
+        (Volume(np.random.default_rng(0).normal(size=(9, 9, 9)), LPS, "MR"), {}, Refused, "takes a label map"),
+        (gland(), {"region": (slice(0, 4),) * 3}, InputError, "empty there"),
+        (gland(), {"steps": 21}, UsageError, "1 to 20"),
+        (gland(), {"samples": 0}, UsageError, "--samples must be 1 to 1000"),
+    ],
+)
+def test_what_cannot_be_classified_is_said(labelmap, volume, options, error, says):
+    with pytest.raises(error, match=says):
+        classify(volume, loaded=labelmap, **options)
+
+
+def test_probabilities_with_intervals_saliency_and_regions(labelmap):
+    mask = gland()
+    found = classify(mask, loaded=labelmap, samples=8, seed=2)
+    assert [p.name for p in found.probabilities] == ["normal", "mass"]
+    assert sum(p.probability for p in found.probabilities) == pytest.approx(1)
+    assert all(p.low <= p.probability <= p.high for p in found.probabilities)
+    assert found.answer == max(found.probabilities, key=lambda p: p.probability).name
+    assert found.samples.shape == (8, 2)
+    assert found.saliency.shape == mask.shape
+    np.testing.assert_allclose(found.saliency.ijk_to_ras, mask.ijk_to_ras)
+    assert 0 <= found.saliency.voxels.min() <= found.saliency.voxels.max() <= 1
+    assert len(found.regions) == 5
+    assert found.provenance["model"]["name"] == "tiny-labelmap"
+    assert found.provenance["sampling"] == {"samples": 8, "steps": 4, "seed": 2}
+
+
+def test_the_same_seed_gives_the_same_answer_and_another_does_not(labelmap):
+    once, again, other = (classify(gland(), loaded=labelmap, seed=seed).samples for seed in (1, 1, 2))
+    assert np.array_equal(once, again)
+    assert not np.array_equal(once, other)
+
+
+def test_the_input_is_not_changed(labelmap):
+    mask = gland()
+    before = mask.voxels.copy()
+    classify(mask, loaded=labelmap)
+    assert np.array_equal(mask.voxels, before)
+
+
+def test_a_place_of_a_scan_is_answered_and_shown_there(grey, mr):
+    """The field is 32 mm; the saliency is nothing outside it."""
+    region = (slice(10, 14), slice(11, 15), slice(12, 16))
+    scan = larger(mr)
+    found = classify(scan, loaded=grey, region=region)
+    assert found.answer in ("other tissue", "tumour")
+    middle = to_ras(scan.ijk_to_ras, [13.5, 12.5, 11.5])
+    field = box_slices(scan, middle - 16, middle + 16)
+    outside = np.array(found.saliency.voxels)
+    outside[field] = 0
+    assert outside.max() == 0
+    assert found.saliency.voxels[11, 12, 13] > 0
+    for box in found.regions:
+        assert np.all(np.abs(np.array(box.centre) - middle) <= 16)
+
+
+def larger(scan: Volume, times: int = 3) -> Volume:
+    return Volume(np.tile(scan.voxels, (times, times, times)), scan.ijk_to_ras, scan.modality, dict(scan.meta))
+
+
+def test_a_larger_scan_is_searched_and_the_map_is_called_unvalidated(grey, mr):
+    scan = larger(mr, 2)
+    found = classify(scan, loaded=grey)
+    assert found.answer == ""
+    assert found.probabilities == ()
+    assert found.probability_map.shape == scan.shape
+    assert any("unvalidated" in warning for warning in found.warnings)
+    assert found.provenance["search"]["fields"] > 10
+
+
+def test_a_scan_smaller_than_the_field_is_refused_in_words(grey, mr):
+    small = Volume(mr.voxels[:8, :8, :8], mr.ijk_to_ras, "MR")
+    with pytest.raises(InputError, match=r"field of 32×32×32 mm lies outside"):
+        classify(small, loaded=grey)
+
+
+def test_a_constant_scan_is_refused(grey):
+    with pytest.raises(InputError, match="same value"):
+        classify(Volume(np.ones((20, 20, 20)), LPS, "MR"), loaded=grey)
+
+
+def test_a_label_map_is_no_scan(grey):
+    with pytest.raises(Refused, match="label map"):
+        classify(gland(), loaded=grey)
+
+
+def test_another_modality_is_refused_unless_forced(grey, ct):
+    region = (slice(10, 14), slice(11, 15), slice(12, 16))
+    with pytest.raises(Refused, match="is CT, the model 'tiny-volume' is for MR; --force"):
+        classify(larger(ct), loaded=grey, region=region)
+    with pytest.raises(Refused, match="PET"):
+        classify(replace(larger(ct), modality="OTHER", meta={"kind": "PET"}), loaded=grey, region=region, force=True)
+
+
+@pytest.fixture(scope="module")
+def wary(labelmap):
+    """The label-map model, which has seen plates like the gland, thicker and thinner."""
+    plates = []
+    for n in range(60):
+        k, j, i = np.indices((28, 28, 28)) - 14
+        thick = 1.5 + 0.02 * n
+        plates.append((np.abs(k) < 4) & (np.abs(i - 0.6 * j) < thick) & (np.abs(j) < 5 + n % 3))
+    fitted = fit_familiarity(np.array(plates[:40]), np.array(plates[40:]), "labelmap")
+    spec = FamiliarSpec(
+        names=list(fitted.names),
+        mean=fitted.mean.tolist(),
+        whitening=fitted.whitening.tolist(),
+        limit=fitted.limit,
+        false_alarms=0.02,
+    )
+    card = labelmap.card.model_copy(update={"classify": labelmap.card.classify.model_copy(update={"familiar": spec})})
+    return replace(labelmap, card=card)
+
+
+def ball() -> Volume:
+    k, j, i = np.indices((64, 64, 64)) - 32
+    return Volume((k**2 + j**2 + i**2 < 24**2).astype(np.uint8), LPS, "LABEL")
+
+
+def test_it_abstains_with_a_reason(wary):
+    found = classify(ball(), loaded=wary)
+    assert found.answer == ""
+    assert found.samples is None
+    assert "deviations above what was trained on" in found.abstained
+    assert "2% of fitting inputs" in found.abstained
+    assert found.provenance["input"]["modality"] == "LABEL"
+
+
+def test_forced_it_answers_and_warns(wary):
+    found = classify(ball(), loaded=wary, force=True)
+    assert found.answer
+    assert any("answered all the same" in warning for warning in found.warnings)
+
+
+def test_cancelled_at_the_next_layer(labelmap):
+    asked = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 8
+
+    with pytest.raises(Cancelled):
+        classify(gland(), loaded=labelmap, samples=100, progress=Progress(cancelled=stop))
+
+
+def test_cards_say_what_a_classifier_takes(tiny_classifiers):
+    assert read_card(tiny_classifiers["labelmap"] / "card.yaml").input == "labelmap"
