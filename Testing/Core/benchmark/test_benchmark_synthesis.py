@@ -24,12 +24,14 @@ SIZE = 64
 
 
 def rings(heights: np.ndarray, seed: int) -> np.ndarray:
-    """(n, SIZE, SIZE): rings whose radius falls with the height, of a random thickness."""
+    """(n, SIZE, SIZE): rings whose radius falls with the height, of a random place, thickness and brightness."""
     rng = np.random.default_rng(seed)
     j, i = (np.mgrid[:SIZE, :SIZE] + 0.5) / SIZE - 0.5
-    radius = np.hypot(j, i)[None]
-    outer, width = (0.48 - 0.3 * heights)[:, None, None], rng.uniform(0.05, 0.1, (len(heights), 1, 1))
-    return ((radius < outer) * (0.4 + 0.6 * (radius > outer - width))).astype(np.float32)
+    dj, di, width, dark = rng.uniform([-0.04, -0.04, 0.05, 0.3], [0.04, 0.04, 0.1, 0.6], (len(heights), 4)).T[
+        ..., None, None
+    ]
+    radius, outer = np.hypot(j - dj, i - di), (0.44 - 0.3 * heights)[:, None, None]
+    return ((radius < outer) * (dark + (1 - dark) * (radius > outer - width))).astype(np.float32)
 
 
 def people(prefix: str, count: int, each: int, seed: int) -> RealImages:
