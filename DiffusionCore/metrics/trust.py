@@ -33,7 +33,7 @@ LEAST_STRENGTH = 0.05
 class Trust:
     """What speaks for and against a result.
 
-    structure    standard scores on the scan's grid, float32: positive where the scan was brighter than the result; 0
+    structure    standard scores on the scan's grid, float32: positive where the result is brighter than the scan; 0
                  outside tissue, and where too little was removed to judge
     share        part of the tissue that is flagged, 0 to 1: the one number (alarm from 0.05)
     excess       what was removed over what noise would be, at coarse scales; 1 or less in a good result

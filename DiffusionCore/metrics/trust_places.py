@@ -21,7 +21,7 @@ RING = 3
 class Place:
     """A spot where what was removed is not noise.
 
-    score           peak standard score; above 0 where the scan is brighter than the result
+    score           peak standard score; above 0 where the result is brighter than the scan
     volume_mm3      of the flagged voxels
     ras             mm, right, anterior, superior, of the peak
     scan, result    how much brighter the spot is than what is around it, in each, in the scan's units

@@ -41,7 +41,7 @@ DARKEST = 2.0
 class Structure:
     """Standard scores of what was removed, against what the noise model would leave.
 
-    z       (K, J, I) float32, 0 outside `tissue`: positive where the scan was brighter than the result
+    z       (K, J, I) float32, 0 outside `tissue`: positive where the result is brighter than the scan
     tissue  (K, J, I) bool, where it was looked at
     excess  typical size of the standard scores over that of noise: under 1 in a good result, which leaves a little of
             the noise; scores are divided by it where it is more than 1
@@ -73,7 +73,7 @@ def residual_structure(
        the smoothed residual over its variance under the noise's spectrum is that autocorrelation against the noise's.
     2. Edges: the local correlation of the residual with edges of the enhanced scan, sum(w u e) over its deviation under
        the noise model: large where edges lost sharpness and where edges were invented.
-    The map holds whichever is larger in size, with the sign of the smoothed residual.
+    The map holds whichever is larger in size, with the sign of the smoothed enhanced - original.
     """
     rician = noise.kind == "rician"
     tissue = _tissue(original, enhanced, noise.sigma, rician)
@@ -94,7 +94,8 @@ def residual_structure(
     blobs, excess = _blobs(removed, tissue[box], shape, widths)
     edges = _edges(removed, x / level, inside, shape, widths)
     np.maximum(np.abs(edges, out=edges), np.abs(blobs), out=edges)
-    z[box] = np.copysign(edges, blobs)
+    z[box] = np.copysign(edges, -blobs)
+    z[~tissue] = 0
     return Structure(z, tissue, excess, known)
 
 

@@ -30,10 +30,15 @@ class Finding:
 def structure_findings(share: float, excess: float, known: bool, places: Sequence[Place], unit: str) -> list[Finding]:
     """How much of the tissue is flagged, the strongest places, and whether the noise model holds at all."""
     alarm = share > FLAGGED_SHARE or bool(places)
-    what = "what was removed looks like noise" if not alarm else "what was removed is not only noise"
-    found = [
-        Finding("structure", alarm, f"{what}: {_percent(share)} of the tissue shows structure in it (alarm from 5 %)")
-    ]
+    where = f"{_percent(share)} of the tissue shows structure in it"
+    if share > FLAGGED_SHARE:
+        sentence = f"what was removed is not only noise: {where} (an alarm from 5 %)"
+    elif places:
+        many = "one place" if len(places) == 1 else f"{len(places)} places"
+        sentence = f"what was removed is not only noise in {many}; {where}"
+    else:
+        sentence = f"what was removed looks like noise: {where} (an alarm from 5 %)"
+    found = [Finding("structure", alarm, sentence)]
     for place in places[:PLACES_NAMED]:
         did = "shows something that the scan did not" if place.invented else "lost something that the scan showed"
         r, a, s = place.ras

@@ -158,7 +158,7 @@ def columns_of(
         limits = (0.0, scale_of(spreads))
         columns.append(Column("uncertainty", spreads, SPREAD, limits, f"standard deviation ({unit})"))
     if structure is not None:
-        label = "scan − result, in the noise's deviations"
+        label = "after − before, in the noise's deviations"
         limits = (-STRUCTURE_LIMIT, STRUCTURE_LIMIT)
         columns.append(Column("more than noise", plane_views(structure), DIFFERENCE, limits, label))
     return columns
