@@ -60,15 +60,15 @@ def place_denoiser(denoiser: nn.Module, device: torch.device, dtype: torch.dtype
     return Placed(copied, device, shares_of_work(copied))
 
 
-def answer(
+def inputs(
     placed: Placed,
     condition: Condition,
     state: Tensor | None,
     t: int,
     boxes: Sequence[Box],
     origin: Sequence[int],
-) -> Tensor:
-    """The denoiser's x0_hat (N, *box) for equal input boxes of the scan; N boxes in 3D, or N slices in 2D.
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor]:
+    """The denoiser's arguments (x_t, t, y, sigma, level) for equal boxes of the scan; N boxes in 3D, or N slices in 2D.
 
     `state` holds the part of x_t (K, J, I) that begins at `origin`; None stands for zeros.
     """
@@ -91,7 +91,20 @@ def answer(
     x_t = torch.zeros((), device=device).expand(count, 1, *spatial) if state is None else batch(state, origin)
     time = torch.full((count,), t, device=device)
     level = torch.full((count,), condition.level, device=device)
-    return placed.denoiser(x_t, time, y, sigma, level).reshape(shape)
+    return x_t, time, y, sigma, level
+
+
+def answer(
+    placed: Placed,
+    condition: Condition,
+    state: Tensor | None,
+    t: int,
+    boxes: Sequence[Box],
+    origin: Sequence[int],
+) -> Tensor:
+    """The denoiser's x0_hat (N, *box) for equal boxes of the scan; arguments as for `inputs`."""
+    x0_hat = placed.denoiser(*inputs(placed, condition, state, t, boxes, origin))
+    return x0_hat.reshape(len(boxes), *sizes(boxes[0]))
 
 
 def apply_exact(

@@ -16,6 +16,11 @@ from .memory import in_words
 from .tiles import Box, Span, round_up, sizes, spans, whole
 
 SMALLEST = 16  # voxels along each axis of a core; below it nearly everything computed is halo
+WHOLE = (
+    2**30
+)  # bytes; a larger scan is streamed on a CPU even if it fits: that takes no longer and a fraction of the memory
+CHUNKS = (8, 4, 2)  # slices streamed at once, the best first
+LARGE_CHUNKS = (32, 16, 8, 4, 2)  # where a call costs more to start
 PATCH = 64  # voxels along each axis of the patches that are blended (what the `reference` family is trained on)
 
 
@@ -26,20 +31,24 @@ class Planned(Protocol):
     downsampling: int
     exact_in_tiles: bool
     receptive_field: int | None
+    streams: bool
 
     def bytes_per_voxel(self, dtype: torch.dtype) -> float: ...
+
+    def bytes_per_column(self, dtype: torch.dtype, chunk: int) -> float: ...
 
 
 @dataclass(frozen=True)
 class Plan:
     """One decision, in voxels along (K, J, I).
 
-    kind         'whole', 'slabs' (cut along one axis), 'tiles' (along several), or 'patches' (overlapping, blended)
+    kind         'whole', 'stream' (layer by layer over a moving stack of slices), 'slabs' (cut along one axis), 'tiles'
+                 (along several), or 'patches' (overlapping, blended)
     shape        of the scan; `padded` is what the network sees of it, mirrored at the far ends
     core         what one call computes (a patch, where `kind` is 'patches')
     halo         the ring around a core that is computed and thrown away, before it is rounded up to `multiple`
     multiple     inputs begin and end at multiples of this, or at the padded scan's border
-    batch        patches computed at once
+    batch        patches computed at once, or slices streamed at once
     bytes        estimated peak of one call's activations
     work_factor  voxels computed over voxels of the padded scan; 1 is no waste
     device, dtype  where, and in which format
@@ -69,7 +78,37 @@ class Plan:
     def in_words(self) -> str:
         """For a person: 'slabs of 64×256×256 voxels'."""
         size = "×".join(str(min(c, p)) for c, p in zip(self.core, self.padded, strict=True))
+        if self.kind == "stream":
+            return f"{self.batch} slices at a time, layer by layer, through {size} voxels"
         return "the whole scan at once" if self.kind == "whole" else f"{self.kind} of {size} voxels"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every plan starts from: the scan, the region asked for, the network's grid and halo, and the place."""
+
+    shape: tuple[int, ...]
+    region: Box
+    multiple: tuple[int, ...]
+    halo: tuple[int, ...]
+    memory: int
+    device: torch.device
+    dtype: torch.dtype
+
+    def planned(self, kind: str, core: tuple[int, ...], batch: int, peak: float, work_factor: float) -> Plan:
+        """The plan, once it is decided."""
+        if kind == "patches":
+            padded = tuple(max(length, size) for length, size in zip(self.shape, core, strict=True))
+        else:
+            padded = tuple(round_up(length, m) for length, m in zip(self.shape, self.multiple, strict=True))
+        place = (str(self.device), str(self.dtype).removeprefix("torch."))
+        return Plan(kind, self.shape, padded, core, self.halo, self.multiple, batch, int(peak), work_factor, *place)
+
+    def too_little(self, needed: float, what: str) -> DeviceError:
+        """The sentence for a place where not even `what` fits."""
+        advice = "free some memory or give more with --memory" if self.device.type == "cpu" else "try --device cpu"
+        limits = f"need {in_words(needed)} and {in_words(max(self.memory, 0))} may be used"
+        return DeviceError(f"{self.device} has too little memory: even {what} {limits}; {advice}")
 
 
 def plan(
@@ -84,23 +123,30 @@ def plan(
 ) -> Plan:
     """Decide how to run `denoiser` over a scan of `shape` (K, J, I), or over `region` of it, in `memory` bytes.
 
-    An exact network gets the whole scan if that fits, else the cut that computes least twice: mostly the largest slabs
-    along one axis, and tiles where memory is very short. A network that depends on its patch gets overlapping patches.
-    A 2D network's slices are independent: along K nothing is computed twice. `tile` is a person's choice of the core.
+    An exact network gets the whole scan if that fits (on a CPU: if it is small), else it is streamed if it can be, else
+    it gets the cut that computes least twice: mostly the largest slabs along one axis, and tiles where memory is very
+    short. A network that depends on its patch gets overlapping patches. A 2D network's slices are independent: along K
+    nothing is computed twice. `tile` is a person's choice of the core.
     Raises `DeviceError` where not even the smallest tile fits, `UsageError` for a tile that is not positive.
     """
     shape = tuple(shape)
-    region = region or whole(shape)
-    flat = denoiser.spatial_dims == 2
-    step = denoiser.downsampling
+    flat, step, exact = denoiser.spatial_dims == 2, denoiser.downsampling, denoiser.exact_in_tiles
     multiple = (1 if flat else step, step, step)
-    cost = denoiser.bytes_per_voxel(dtype)
+    reach = (denoiser.receptive_field or 0) if exact else 0
+    job = Job(shape, region or whole(shape), multiple, (0 if flat else reach, reach, reach), memory, device, dtype)
     asked = None if tile is None else _asked(tile, multiple)
-    if denoiser.exact_in_tiles:
-        reach = denoiser.receptive_field or 0
-        halo = (0 if flat else reach, reach, reach)
-        return _exact(shape, region, multiple, halo, cost, memory, asked, device, dtype)
-    return _patches(shape, flat, multiple, cost, memory, asked, device, dtype)
+    if not exact:
+        return _patches(job, flat, denoiser.bytes_per_voxel(dtype), asked)
+    extent = sizes(job.region)
+    if asked is not None:
+        cores = [[min(a, round_up(n, m))] for a, n, m in zip(asked, extent, multiple, strict=True)]
+        return _least_work(job, cores, denoiser.bytes_per_voxel(dtype), math.inf)
+    cores = [_core_sizes(n, m, SMALLEST if h else 1) for n, m, h in zip(extent, multiple, job.halo, strict=True)]
+    chosen = _streamed(job, cores, denoiser) if denoiser.streams else None
+    chosen = chosen or _least_work(job, cores, denoiser.bytes_per_voxel(dtype), memory)
+    if chosen.bytes > memory:
+        raise job.too_little(chosen.bytes, "×".join(map(str, chosen.core)) + " tiles")
+    return chosen
 
 
 def _asked(tile: int | Sequence[int], multiple: Sequence[int]) -> tuple[int, ...]:
@@ -110,54 +156,6 @@ def _asked(tile: int | Sequence[int], multiple: Sequence[int]) -> tuple[int, ...
     return tuple(round_up(s, m) for s, m in zip(size, multiple, strict=True))
 
 
-def _exact(
-    shape: tuple[int, ...],
-    region: Box,
-    multiple: tuple[int, ...],
-    halo: tuple[int, ...],
-    cost: float,
-    memory: int,
-    asked: tuple[int, ...] | None,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Plan:
-    extent = sizes(region)
-    padded = tuple(round_up(length, m) for length, m in zip(shape, multiple, strict=True))
-    if asked is not None:
-        options = [[min(a, round_up(n, m))] for a, n, m in zip(asked, extent, multiple, strict=True)]
-    else:
-        options = [_core_sizes(n, m, SMALLEST if h else 1) for n, m, h in zip(extent, multiple, halo, strict=True)]
-    pieces, total, longest = [], [], []
-    for axis, cores in enumerate(options):
-        cuts = [spans(shape[axis], c, halo[axis], multiple[axis], *region[axis]) for c in cores]
-        pieces.append(np.array([len(cut) for cut in cuts], float))
-        total.append(np.array([sum(s.input_hi - s.input_lo for s in cut) for cut in cuts], float))
-        longest.append(np.array([max(s.input_hi - s.input_lo for s in cut) for cut in cuts], float))
-    work, count, peak = _outer(total), _outer(pieces), cost * _outer(longest)
-    if asked is None and peak.min() > memory:
-        smallest = "×".join(str(cores[-1]) for cores in options)
-        raise DeviceError(_too_little(device, peak.min(), memory, f"{smallest} tiles"))
-    fits = np.ones_like(work, bool) if asked is not None else peak <= memory
-    # least work, then fewest pieces, then whole rows and planes, which lie together in memory
-    _, along_j, along_i = (index.ravel() for index in np.indices(work.shape))
-    order = np.lexsort((along_j, along_i, count.ravel(), np.where(fits, work, np.inf).ravel()))
-    best = np.unravel_index(order[0], work.shape)
-    cut_axes = sum(int(pieces[axis][index] > 1) for axis, index in enumerate(best))
-    return Plan(
-        kind=("whole", "slabs", "tiles", "tiles")[cut_axes],
-        shape=shape,
-        padded=padded,
-        core=tuple(options[axis][index] for axis, index in enumerate(best)),
-        halo=halo,
-        multiple=multiple,
-        batch=1,
-        bytes=int(peak[best]),
-        work_factor=float(work[best]) / math.prod(round_up(n, m) for n, m in zip(extent, multiple, strict=True)),
-        device=str(device),
-        dtype=str(dtype).removeprefix("torch."),
-    )
-
-
 def _core_sizes(length: int, multiple: int, smallest: int) -> list[int]:
     """Sizes that cut an axis into 1, 2, 3, ... nearly equal cores of `smallest` or more, the largest first."""
     smallest = min(round_up(smallest, multiple), round_up(length, multiple))
@@ -165,52 +163,69 @@ def _core_sizes(length: int, multiple: int, smallest: int) -> list[int]:
     return sorted({max(round_up(-(-length // count), multiple), smallest) for count in counts}, reverse=True)
 
 
+def _streamed(job: Job, cores: list[list[int]], denoiser: Planned) -> Plan | None:
+    """The whole scan where that is best, else a stream, through columns where its slices are large; None if none fits."""
+    on_cpu = job.device.type == "cpu"
+    at_once = _least_work(job, [sizes[:1] for sizes in cores], denoiser.bytes_per_voxel(job.dtype), math.inf)
+    if at_once.bytes <= (min(job.memory, WHOLE) if on_cpu else job.memory):
+        return at_once
+    columns = [cores[0][:1], *cores[1:]]
+    streams = [
+        _least_work(job, columns, denoiser.bytes_per_column(job.dtype, chunk), job.memory, chunk)
+        for chunk in (CHUNKS if on_cpu else LARGE_CHUNKS)
+    ]
+    fitting = [stream for stream in streams if stream.bytes <= job.memory]
+    return min(fitting, key=lambda stream: stream.work_factor, default=None)
+
+
+def _least_work(job: Job, cores: list[list[int]], cost: float, memory: float, chunk: int = 0) -> Plan:
+    """Of all combinations of the axes' core sizes that fit into `memory` the one that computes least, or the smallest.
+
+    `cost` is in bytes per voxel of the input; with a `chunk`, per voxel of a slice, however many slices there are.
+    """
+    pieces, total, longest = [], [], []
+    for axis, options in enumerate(cores):
+        cuts = [spans(job.shape[axis], c, job.halo[axis], job.multiple[axis], *job.region[axis]) for c in options]
+        pieces.append(np.array([len(cut) for cut in cuts], float))
+        total.append(np.array([sum(s.input_hi - s.input_lo for s in cut) for cut in cuts], float))
+        longest.append(np.array([max(s.input_hi - s.input_lo for s in cut) for cut in cuts], float))
+    if chunk:
+        longest[0] = np.ones_like(longest[0])
+    work, count, peak = _outer(total), _outer(pieces), cost * _outer(longest)
+    # least work, then fewest pieces, then whole rows and planes, which lie together in memory
+    _, along_j, along_i = (index.ravel() for index in np.indices(work.shape))
+    wanted = np.where(peak <= max(memory, peak.min()), work, np.inf)
+    order = np.lexsort((along_j, along_i, count.ravel(), wanted.ravel()))
+    best = np.unravel_index(order[0], work.shape)
+    cut_axes = sum(int(pieces[axis][index] > 1) for axis, index in enumerate(best))
+    voxels = math.prod(round_up(n, m) for n, m in zip(sizes(job.region), job.multiple, strict=True))
+    return job.planned(
+        kind="stream" if chunk else ("whole", "slabs", "tiles", "tiles")[cut_axes],
+        core=tuple(cores[axis][index] for axis, index in enumerate(best)),
+        batch=chunk or 1,
+        peak=peak[best],
+        work_factor=float(work[best]) / voxels,
+    )
+
+
 def _outer(factors: list[np.ndarray]) -> np.ndarray:
     return np.multiply.outer(np.multiply.outer(factors[0], factors[1]), factors[2])
 
 
-def _patches(
-    shape: tuple[int, ...],
-    flat: bool,
-    multiple: tuple[int, ...],
-    cost: float,
-    memory: int,
-    asked: tuple[int, ...] | None,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> Plan:
-    size = asked or tuple(round_up(PATCH, m) for m in multiple)
+def _patches(job: Job, flat: bool, cost: float, asked: tuple[int, ...] | None) -> Plan:
+    """Overlapping patches, halved until one fits, as many at once as memory and use allow."""
+    size = asked or tuple(round_up(PATCH, m) for m in job.multiple)
     if flat:
         size = (1, *size[1:])
-    while asked is None and cost * math.prod(size) > memory:
+    while asked is None and cost * math.prod(size) > job.memory:
         smaller = tuple(
-            s if s <= max(SMALLEST, m) else round_up(s // 2, m) for s, m in zip(size, multiple, strict=True)
+            s if s <= max(SMALLEST, m) else round_up(s // 2, m) for s, m in zip(size, job.multiple, strict=True)
         )
         if smaller == size:
-            what = "×".join(map(str, size)) + " patches"
-            raise DeviceError(_too_little(device, cost * math.prod(size), memory, what))
+            raise job.too_little(cost * math.prod(size), "×".join(map(str, size)) + " patches")
         size = smaller
-    counts = [len(starts(length, s)) for length, s in zip(shape, size, strict=True)]
-    padded = tuple(max(length, s) for length, s in zip(shape, size, strict=True))
+    count = math.prod(len(starts(length, s)) for length, s in zip(job.shape, size, strict=True))
     # beyond a few million voxels a call gains nothing from a larger batch
-    batch = max(min(int(memory / cost), 2**22) // math.prod(size), 1)
-    batch = min(batch, math.prod(counts))
-    return Plan(
-        kind="patches",
-        shape=shape,
-        padded=padded,
-        core=size,
-        halo=(0, 0, 0),
-        multiple=multiple,
-        batch=batch,
-        bytes=int(cost * batch * math.prod(size)),
-        work_factor=math.prod(counts) * math.prod(size) / math.prod(padded),
-        device=str(device),
-        dtype=str(dtype).removeprefix("torch."),
-    )
-
-
-def _too_little(device: torch.device, needed: float, memory: int, what: str) -> str:
-    advice = "free some memory or give more with --memory" if device.type == "cpu" else "try --device cpu"
-    limits = f"need {in_words(needed)} and {in_words(max(memory, 0))} may be used"
-    return f"{device} has too little memory: even {what} {limits}; {advice}"
+    batch = min(max(min(int(job.memory / cost), 2**22) // math.prod(size), 1), count)
+    padded = math.prod(max(length, s) for length, s in zip(job.shape, size, strict=True))
+    return job.planned("patches", size, batch, cost * batch * math.prod(size), count * math.prod(size) / padded)

@@ -3,6 +3,7 @@
 from .denoiser import NO_CONDITION, NO_LABEL, Denoiser, ImageDenoiser, ResidualDenoiser, WienerPrior
 from .presets import PRESETS, DenoiserConfig, build_denoiser, unet_config
 from .receptive_field import receptive_field
+from .streaming import Queue, stream
 from .unet import UNet, UNetConfig
 from .upscaler import Upscaler, enlarged, halved
 
@@ -13,6 +14,7 @@ __all__ = [
     "Denoiser",
     "DenoiserConfig",
     "ImageDenoiser",
+    "Queue",
     "ResidualDenoiser",
     "UNet",
     "UNetConfig",
@@ -22,5 +24,6 @@ __all__ = [
     "enlarged",
     "halved",
     "receptive_field",
+    "stream",
     "unet_config",
 ]

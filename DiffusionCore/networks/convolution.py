@@ -33,7 +33,7 @@ class Fusing:
     """Forward of `Convolution2d` and `Convolution3d`.
 
     forward(x, film=None, silu=False, add=None) -> silu?(film?(conv(x))) + add?, film as in `modulated`. `add` may be
-    overwritten.
+    overwritten. `padding` replaces the layer's own.
     """
 
     def forward(
@@ -42,10 +42,13 @@ class Fusing:
         film: tuple[torch.Tensor, torch.Tensor] | None = None,
         silu: bool = False,
         add: torch.Tensor | None = None,
+        padding: tuple[int, ...] | None = None,
     ) -> torch.Tensor:
+        padding = self.padding if padding is None else padding
         if can_fuse(x) and (film is None or len(x) == 1) and not (silu and add is not None):
-            return self.fused(x, film, silu, add)
-        h = self._conv_forward(x, self.weight, self.bias)
+            return self.fused(x, film, silu, add, padding)
+        convolve = F.conv3d if x.ndim == 5 else F.conv2d
+        h = convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         if film is not None:
             h = modulated(h, film)
         if silu:
@@ -58,6 +61,7 @@ class Fusing:
         film: tuple[torch.Tensor, torch.Tensor] | None,
         silu: bool,
         add: torch.Tensor | None,
+        padding: tuple[int, ...],
     ) -> torch.Tensor:
         """All in one primitive; scale and shift are folded into weight and bias, since there is one sample."""
         weight, bias = self.weight, self.bias
@@ -65,7 +69,7 @@ class Fusing:
             scale, shift = 1 + film[0][0].float(), film[1][0].float()
             weight = (weight * scale.reshape(-1, *[1] * (weight.ndim - 1))).to(weight.dtype)
             bias = (bias * scale + shift).to(bias.dtype)
-        shape = (list(self.padding), list(self.stride), list(self.dilation), self.groups)
+        shape = (list(padding), list(self.stride), list(self.dilation), self.groups)
         if add is not None:
             return torch.ops.mkldnn._convolution_pointwise_(add, x, weight, bias, *shape, "add", 1.0, None, [], None)
         return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *shape, "swish" if silu else "none", [], None)

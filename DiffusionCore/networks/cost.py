@@ -71,3 +71,19 @@ def peak_bytes_per_voxel(channels: tuple[int, ...], skip: str, itemsize: int, sp
     """
     maps = 5 if skip == "add" else 7
     return maps * channels[0] * itemsize + 40.0
+
+
+def peak_bytes_per_column(channels: tuple[int, ...], blocks: int, itemsize: int, reach: int, chunk: int) -> float:
+    """The same for a network that is streamed (`networks.streaming`) `chunk` slices at a time, in bytes per voxel of a slice.
+
+    At rest every convolution keeps two slices and every block its queue; the encoder's maps wait for the whole receptive
+    field; one layer works on a few chunks at once. Of float32 maps ten are made ready and two wait for the answer.
+    """
+    halves = len(channels) - 1
+    slices = 0.0
+    for level, width in enumerate(channels):
+        sides, here = (2 if level < halves else 1), chunk / 2**level + 2
+        waiting = 2 * (reach / 2**level + here) if level < halves else 0
+        slices += width / 4**level * (sides * blocks * (2 * 2 + 2 * here) + waiting)
+    slices += 4 * channels[0] * (chunk + 2)
+    return slices * itemsize + 4.0 * (10 * (chunk + 8) + 2 * (reach + 2 * chunk))

@@ -19,8 +19,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..errors import UsageError
-from .cost import macs_by_layer, peak_bytes_per_voxel
+from .cost import macs_by_layer, peak_bytes_per_column, peak_bytes_per_voxel
 from .receptive_field import receptive_field
+from .streaming import can_stream
 from .unet import UNetConfig
 
 
@@ -112,6 +113,16 @@ class Denoiser(nn.Module, ABC):
         """An estimate of the activations alive at once, in bytes per voxel of the input."""
         return peak_bytes_per_voxel(self.config.channels, self.config.skip, dtype.itemsize, self.spatial_dims)
 
+    def bytes_per_column(self, dtype: torch.dtype, chunk: int) -> float:
+        """The same for `streams`, in bytes per voxel of a slice, for stacks of `chunk` slices."""
+        c = self.config
+        return peak_bytes_per_column(c.channels, c.blocks, dtype.itemsize, self.receptive_field or 0, chunk)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it can be run layer by layer over a moving stack of slices (`networks.streaming`)."""
+        return False
+
     @property
     def dtype(self) -> torch.dtype:
         return next(self.network.parameters()).dtype
@@ -124,12 +135,17 @@ class Denoiser(nn.Module, ABC):
     def from_state(self, x0: torch.Tensor, y: torch.Tensor | None, sigma: torch.Tensor | None) -> torch.Tensor:
         """The inverse of `to_state`: a clean state as a normalised image."""
 
-    def run_network(self, channels: list[torch.Tensor], *scalars: torch.Tensor) -> torch.Tensor:
-        """The network on the stacked channels, in its own dtype; the answer in float32."""
+    def stacked(self, channels: list[torch.Tensor]) -> torch.Tensor:
+        """The channels (N, 1, *S) as the network takes them: one tensor (N, C, *S) in its own dtype and layout."""
         memory_format = torch.channels_last_3d if self.spatial_dims == 3 else torch.channels_last
         shape = torch.broadcast_shapes(*(c.shape for c in channels))
-        x = torch.cat([c.expand(shape).to(self.dtype) for c in channels], dim=1).contiguous(memory_format=memory_format)
-        return self.network(x, *scalars).float()
+        return torch.cat([c.expand(shape).to(self.dtype) for c in channels], dim=1).contiguous(
+            memory_format=memory_format
+        )
+
+    def run_network(self, channels: list[torch.Tensor], *scalars: torch.Tensor) -> torch.Tensor:
+        """The network on the stacked channels; the answer in float32."""
+        return self.network(self.stacked(channels), *scalars).float()
 
 
 @dataclass(frozen=True)
@@ -138,6 +154,15 @@ class WienerPrior:
 
     smoothing: float = 1.2
     detail: float = 0.05
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The network's channels (N, 1, *S); r0_hat = linear + unit * its answer."""
+
+    channels: list[torch.Tensor]
+    linear: torch.Tensor
+    unit: torch.Tensor
 
 
 class ResidualDenoiser(Denoiser):
@@ -199,16 +224,27 @@ class ResidualDenoiser(Denoiser):
         _, s, q2, total = self.coefficients(t, sigma)
         return torch.sqrt(q2) * s / total
 
-    def forward(
+    @property
+    def streams(self) -> bool:
+        return can_stream(self.network)
+
+    @property
+    def margin(self) -> int:
+        """How far `prepared` looks around a voxel."""
+        return len(self.kernel) // 2
+
+    def scalars(self, t: torch.Tensor, level: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What the network is told beside its channels, each (N,) and of the size its embedding was made for."""
+        return 1000 * t / self.num_train_timesteps, 250 * torch.log(level / 0.05)
+
+    def prepared(
         self,
         r_t: torch.Tensor,
         t: torch.Tensor,
         y: torch.Tensor,
         sigma: torch.Tensor,
-        level: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        if level is None:
-            level = sigma.flatten(1).median(dim=1).values
+    ) -> Prepared:
+        """What goes into the network and what becomes of its answer; arguments as for `forward`."""
         a, s, q2, total = self.coefficients(t, sigma)
         h2 = self.prior.detail**2
         detail = y - smooth(y, self.kernel)
@@ -222,9 +258,20 @@ class ResidualDenoiser(Denoiser):
             0.1 * y / (sigma + 0.02),
             torch.log(sigma / 0.05).expand_as(y),
         ]
-        scalars = (1000 * t / self.num_train_timesteps, 250 * torch.log(level / 0.05))
-        answer = self.run_network(channels, *scalars)
-        return mean + a * q2 / total**2 * innovation + torch.sqrt(q2) * s / total * answer
+        return Prepared(channels, mean + a * q2 / total**2 * innovation, torch.sqrt(q2) * s / total)
+
+    def forward(
+        self,
+        r_t: torch.Tensor,
+        t: torch.Tensor,
+        y: torch.Tensor,
+        sigma: torch.Tensor,
+        level: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        if level is None:
+            level = sigma.flatten(1).median(dim=1).values
+        ready = self.prepared(r_t, t, y, sigma)
+        return ready.linear + ready.unit * self.run_network(ready.channels, *self.scalars(t, level))
 
 
 class ImageDenoiser(Denoiser):

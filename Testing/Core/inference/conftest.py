@@ -34,6 +34,7 @@ class TinyDenoiser(nn.Module):
     """The contract of networks.Denoiser around a TinyUNet."""
 
     downsampling, receptive_field, exact_in_tiles, macs_per_voxel = 2, 5, True, 1000.0
+    streams = False
 
     def __init__(
         self, dims: int = 3, state: str = "residual", steps: int = 40, width: int = 6, exact: bool = True

@@ -16,6 +16,8 @@ A1 = 51  # receptive field of PERFORMANCE's A1
 class Network:
     """Figures of a network; 40 bytes a voxel, as measured at A1."""
 
+    streams = False
+
     def __init__(self, reach: int = A1, downsampling: int = 8, dims: int = 3, exact: bool = True) -> None:
         self.receptive_field, self.downsampling, self.spatial_dims, self.exact_in_tiles = (
             reach,

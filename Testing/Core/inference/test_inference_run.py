@@ -9,6 +9,7 @@ from torch import nn
 import DiffusionCore.inference.run as run_room
 from DiffusionCore.errors import Cancelled, DeviceError
 from DiffusionCore.inference import Condition, Place, Runner, apply_blended, apply_exact, place_denoiser, plan
+from DiffusionCore.inference.stream import apply_streamed
 from DiffusionCore.inference.tiles import whole
 from DiffusionCore.inference.watch import Meter, shares_of_work
 from DiffusionCore.networks import DenoiserConfig, build_denoiser, unet_config
@@ -27,7 +28,7 @@ def one_pass(
     sigma = torch.as_tensor(sigma)
     scan = Condition(tuple(y.shape), y, sigma, float(sigma.median()))
     decided = plan(y.shape, denoiser, memory=memory, device=CPU, dtype=dtype, tile=tile)
-    apply = apply_blended if decided.kind == "patches" else apply_exact
+    apply = {"patches": apply_blended, "stream": apply_streamed}.get(decided.kind, apply_exact)
     box, out = whole(y.shape), torch.full(y.shape, float("nan"))
     with torch.no_grad():
         placed = place_denoiser(denoiser, CPU, dtype)
@@ -103,6 +104,26 @@ def test_the_bundled_networks_are_exact_in_tiles(process, scan, preset, shape):
     assert decided.kind != "whole"
     assert reference.std() > 0.1
     assert torch.allclose(tiled, reference, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "slices"), [((61, 20, 24), 8), ((130, 20, 24), 2), ((64, 70, 90), 8), ((50, 120, 30), 4)]
+)
+def test_a_stream_of_slices_is_the_whole(process, scan, shape, slices):
+    """Memory for a stack of so many slices, and where a slice is large, of columns of it."""
+    denoiser = randomised(build_denoiser(DenoiserConfig(unet_config("fast")), process.signal, process.noise))
+    y, sigma = scan(*shape), 0.03 + 0.05 * scan(*shape)
+    memory = int(denoiser.bytes_per_column(torch.float32, slices) * min(shape[1] * shape[2], 100 * 72) * 1.05)
+    told = []
+    reference, whole_plan = one_pass(denoiser, y, sigma)
+    streamed, decided = one_pass(denoiser, y, sigma, memory=memory, report=told.append)
+    assert (whole_plan.kind, decided.kind) == ("whole", "stream")
+    assert decided.bytes <= memory
+    assert (decided.work_factor > 1) == (decided.core[1:] != decided.padded[1:])
+    assert reference.std() > 0.1
+    assert torch.allclose(streamed, reference, rtol=0, atol=1e-5)
+    assert told == sorted(told)
+    assert told[-1] == 1
 
 
 def test_bfloat16_stays_within_its_tolerance(process, scan):
@@ -194,7 +215,7 @@ class Greedy(nn.Module):
     def __init__(self, denoiser: nn.Module, limit: int, error: Exception) -> None:
         super().__init__()
         self.inner, self.network, self.limit, self.error = denoiser, denoiser.network, limit, error
-        for name in ("spatial_dims", "downsampling", "receptive_field", "exact_in_tiles", "bytes_per_voxel"):
+        for name in ("spatial_dims", "downsampling", "receptive_field", "exact_in_tiles", "streams", "bytes_per_voxel"):
             setattr(self, name, getattr(denoiser, name))
 
     def forward(self, x_t, *rest):

@@ -26,6 +26,7 @@ class GaussianPosterior(nn.Module):
     """
 
     spatial_dims, downsampling, receptive_field, exact_in_tiles, state = 3, 1, 0, True, "residual"
+    streams = False
 
     def __init__(self, process) -> None:
         super().__init__()
@@ -137,7 +138,14 @@ def test_samples_are_what_the_sampler_makes_of_positional_noise(process, scan):
     for k in range(3):
         noise = lambda i, like, k=k: torch.from_numpy(block_noise((8, 9, 10), 11, k, i + 1))  # noqa: E731
         x = initial_state(process, 40, noise(-1, y))
-        steps = ddim(lambda x, t: denoiser(x, [t], y, SIGMA, None), x, process, timesteps(40, 4, "quadratic"), noise=noise, eta=0.5)
+        steps = ddim(
+            lambda x, t: denoiser(x, [t], y, SIGMA, None),
+            x,
+            process,
+            timesteps(40, 4, "quadratic"),
+            noise=noise,
+            eta=0.5,
+        )
         images.append(y + SIGMA * list(steps)[-1][0])
     result = restore(denoiser, y, process, steps=4, samples=3, eta=0.5, seed=11)
     assert torch.allclose(result.first, images[0], atol=1e-6)
