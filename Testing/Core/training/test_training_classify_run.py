@@ -21,7 +21,6 @@ from DiffusionCore.training.classify.label_phase import LabelTraining
 from DiffusionCore.training.classify.loader import EpochOrder, class_weights
 from DiffusionCore.training.classify.phase import running_mean
 from DiffusionCore.training.classify.threshold import balanced_threshold
-from DiffusionCore.training.config_file import load_config
 from DiffusionCore.training.run import train
 
 SMALL = {
@@ -255,13 +254,3 @@ def test_the_threshold_lies_half_way_between_two_normal_classes():
 def test_a_threshold_of_no_information_is_still_one():
     labels = np.array([0, 1, 0, 1])
     assert balanced_threshold(Predictions(np.full((4, 2), 0.5), labels)) == 0.5
-
-
-def test_the_committed_configurations_are_valid():
-    configs = Path(__file__).resolve().parents[3] / "configs"
-    found = sorted(configs.glob("classify-*.yaml"))
-    assert len(found) >= 4
-    for path in found:
-        loaded = load_config(path)
-        assert isinstance(loaded, ClassifierConfig)
-        preset(loaded.network.preset, grid=loaded.data.size, classes=len(loaded.data.classes), **loaded.network.options)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from DiffusionCore.errors import UsageError
+from DiffusionCore.training.classify.config import ClassifierConfig
+from DiffusionCore.training.classify.run import classifier_network
 from DiffusionCore.training.config_file import load_config
 from DiffusionCore.training.network import denoiser_config
 
@@ -17,6 +19,9 @@ CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 def test_every_committed_configuration_describes_a_network_and_is_named_like_its_file(path):
     config = load_config(path)
     assert config.name == path.stem.replace("_", "-")
+    if isinstance(config, ClassifierConfig):
+        assert classifier_network(config).grid == config.data.size
+        return
     assert denoiser_config(config).network.spatial_dims == len(config.data.patch)
 
 
