@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import qt
+
+from ..volume import Volume
 
 KEY = "DiffusionCore/SecondsPerVoxel"
 
@@ -42,3 +44,45 @@ def learn_from_run(provenance: Mapping[str, Any], device: str) -> None:
     for size in provenance["output"].get("shape_kji", provenance["input"]["shape_kji"]):
         voxels *= size
     keep_seconds_per_voxel(provenance["model"]["name"], device, seconds / (voxels * plan["network_passes"]))
+
+
+class SpeedMeasurement:
+    """Asks the worker once for each model and device how fast they are together; `told` is called when it is known."""
+
+    def __init__(self, worker: Any, told: Callable[[], None]) -> None:
+        self.worker, self.told = worker, told
+        self.running = False
+        self._asked: set[tuple[str, str]] = set()
+
+    def ask(self, model: str, device: str, volume: Volume, options: Mapping[str, Any]) -> None:
+        """Measure in the background, unless that was tried before or the worker is busy."""
+        if self.running or self.worker.busy or (model, device) in self._asked:
+            return
+        self._asked.add((model, device))
+        self.running = True
+
+        def finished(values: Mapping[str, Any]) -> None:
+            self.running = False
+            keep_seconds_per_voxel(model, device, values["seconds_per_voxel"])
+            self.told()
+
+        def ended(*_why: Any) -> None:
+            self.running = False
+
+        def cancelled() -> None:
+            self.running = False
+            self._asked.discard((model, device))
+
+        self.worker.submit(
+            "estimate",
+            dict(options),
+            {"volume": volume},
+            on_finished=finished,
+            on_failed=ended,
+            on_cancelled=cancelled,
+        )
+
+    def give_way(self) -> None:
+        """Let the worker do what a person asked for: a job that comes now waits for the cancel."""
+        if self.running:
+            self.worker.cancel()

@@ -15,7 +15,7 @@ from .nodes import volume_from_node
 from .overlays import place_in
 from .panel import Job
 from .recognise import DICOM_UIDS
-from .results import INPUT, UNCERTAINTY, part, report_of
+from .results import INPUT, RESIDUAL, UNCERTAINTY, part, report_of
 
 SERIES_TAG = "0020,000e"
 
@@ -36,8 +36,11 @@ def report_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> J
         after = volume_from_node(result)
         before = crop(volume_from_node(source), place_in(source, result))
         found = {"before": before, "after": after}
-        spread = part(result, UNCERTAINTY)
-        return found if spread is None else {**found, "uncertainty": volume_from_node(spread)}
+        for key, role in (("uncertainty", UNCERTAINTY), ("structure", RESIDUAL)):
+            node = part(result, role)
+            if node is not None:
+                found[key] = volume_from_node(node)
+        return found
 
     options = {
         "folder": folder,

@@ -131,6 +131,9 @@ class LivePreview:
         if self.running:
             self.worker.cancel()  # its end starts the next
             return
+        if self.worker.busy:  # something short in the background
+            self._timer.start()
+            return
         asked = self.ask()
         if asked is None or self._view is None or self._view.GetScene() is None:
             return

@@ -14,8 +14,9 @@ import slicer
 
 from ..report.words import plain
 from ..volume import Volume
+from . import judgement
 from .nodes import node_from_volume
-from .overlays import difference_of, show_difference, show_spread
+from .overlays import difference_of, ijk_to_ras, largest_shown, show_difference, show_spread
 from .tables import metrics_table
 
 INPUT, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT = (
@@ -63,7 +64,8 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
             else:
                 show_spread(extra)
     if values.get("metrics"):
-        set_part(node, TABLE, metrics_table(f"{name} figures", values["metrics"]))
+        more = judgement.rows(values.get("trust"))
+        set_part(node, TABLE, metrics_table(f"{name} figures", values["metrics"], more))
     text = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", f"{name} report")
     text.SetText(json.dumps(plain(report_content(values)), ensure_ascii=True))
     set_part(node, REPORT, text)
@@ -72,20 +74,14 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
 
 def report_content(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the JSON report holds of a task's answer, in the order of the command line's report."""
+    trust = values.get("trust")
     found = {
         "figures": values.get("metrics", {}),
-        "warnings": list(values.get("warnings", ())),
+        "warnings": [*judgement.sentences(trust)[0], *values.get("warnings", ())],
         "notice": "Research only. Not for clinical use.",
         "provenance": values.get("provenance", {}),
     }
-    return {**found, **({"trust": numbers_of(values["trust"])} if values.get("trust") else {})}
-
-
-def numbers_of(values: Any) -> Any:
-    """The part of an answer that JSON can hold: without volumes."""
-    if isinstance(values, Mapping):
-        return {key: numbers_of(item) for key, item in values.items() if not isinstance(item, Volume)}
-    return values
+    return {**found, "trust": judgement.report(trust)} if trust else found
 
 
 def report_of(result: Any) -> dict[str, Any]:
@@ -110,8 +106,6 @@ def difference_node(result: Any) -> Any:
     if node is not None or source is None:
         return node
     difference = difference_of(source, result)
-    from .overlays import ijk_to_ras, largest_shown
-
     volume = Volume(difference, ijk_to_ras(result))
     node = node_from_volume(volume, f"{result.GetName()} difference", like=result)
     largest = largest_shown(difference, noise_of(result))

@@ -43,11 +43,10 @@ def fill_table(node: Any, rows: Sequence[Sequence[str]], columns: Sequence[str] 
         node.EndModify(was)
 
 
-def metrics_table(name: str, metrics: Mapping[str, Any], node: Any = None) -> Any:
-    """A table node named `name` with the figures of a result; `node` is filled again if it is given."""
-    if node is None or node.GetScene() is None:
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-    fill_table(node, figure_rows(metrics))
+def metrics_table(name: str, metrics: Mapping[str, Any], more: Sequence[tuple[str, Any, Any]] = ()) -> Any:
+    """A new table node named `name` with the figures of a result, and `more` rows of (figure, before, after)."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+    fill_table(node, [*figure_rows(metrics), *((words, _word(old), _word(new)) for words, old, new in more)])
     return node
 
 

@@ -42,7 +42,7 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
 
     options: ReportJob = job.options
     before, after = job.volumes["before"], job.volumes["after"]
-    spread = job.volumes.get("uncertainty")
+    spread, structure = job.volumes.get("uncertainty"), job.volumes.get("structure")
     try:
         options.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -53,10 +53,22 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     try:
         write_json(json, options.content, overwrite=options.overwrite)
         progress.advance(0.1)
-        write_figure(png, before, after, spread, overwrite=options.overwrite)
+        write_figure(png, before, after, spread, structure, overwrite=options.overwrite)
         progress.advance(0.5)
         warnings = tuple(str(words) for words in options.content.get("warnings", ()))
-        write_page(page, options.title, before, after, spread, options.content, warnings, overwrite=options.overwrite)
+        findings = (options.content.get("trust") or {}).get("words", ())
+        write_page(
+            page,
+            options.title,
+            before,
+            after,
+            spread,
+            options.content,
+            warnings,
+            structure=structure,
+            findings=[str(words) for words in findings],
+            overwrite=options.overwrite,
+        )
     except BaseException:
         for path in new:
             path.unlink(missing_ok=True)

@@ -50,7 +50,9 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         ),
         "synthesize": Task("worker.jobs:run_synthesize", "worker.options:SynthesizeJob", needs=()),
         "classify": Task("worker.jobs:run_classify", "worker.options:ClassifyJob"),
-        "report": Task("worker.keep:run_report", "worker.keep:ReportJob", ("before", "after"), ("uncertainty",)),
+        "report": Task(
+            "worker.keep:run_report", "worker.keep:ReportJob", ("before", "after"), ("uncertainty", "structure")
+        ),
         "export_dicom": Task("worker.keep:run_export", "worker.keep:ExportJob"),
     }
 )

@@ -37,7 +37,7 @@ def waiting_in_words(parameters: Any, seconds: Mapping[str, float | None]) -> st
         return ""
     time = seconds[parameters.preset]
     if time is None:
-        return "How long it takes is known after the first run on this device."
+        return "How long it takes is known once this computer's speed is measured."
     waiting = len(queue_of(parameters))
     more = f", and {waiting} more after it" if waiting else ""
     return f"about {seconds_in_words(time)} on {DEVICES.get(parameters.device, parameters.device)}{more}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +13,10 @@ from slicer.util import VTKObservationMixin
 
 from DiffusionCore.slicerbridge import layouts
 from DiffusionCore.slicerbridge.application_worker import application_worker
-from DiffusionCore.slicerbridge.expected import learn_from_run
+from DiffusionCore.slicerbridge.expected import SpeedMeasurement, learn_from_run
 from DiffusionCore.slicerbridge.installed import installed_cards
 from DiffusionCore.slicerbridge.keep import dicom_job, report_job
-from DiffusionCore.slicerbridge.panel import JobControls, seconds_in_words
+from DiffusionCore.slicerbridge.panel import Job, JobControls, seconds_in_words
 from DiffusionCore.slicerbridge.preview import LivePreview
 from DiffusionCore.slicerbridge.results import INPUT, part
 
@@ -27,6 +28,8 @@ from .result_group import ResultGroup
 from .runs import Scans, jobs_of
 
 EVERY_CHANGE = 0  # milliseconds: changes that come together are shown once
+WHEN_QUIET = 1000  # milliseconds without a change, after which the device's speed is measured, once
+DEVICES = ("cpu", "mps") if sys.platform == "darwin" else ("cpu", "cuda:0")
 
 
 class EnhancePanel(VTKObservationMixin):
@@ -41,7 +44,7 @@ class EnhancePanel(VTKObservationMixin):
         self._observed_input: Any = None
         self._estimating: set[tuple[str, str]] = set()
         self.scans = Scans()
-        self.devices: tuple[str, ...] = ("cpu",)
+        self.devices = DEVICES
         self.missing: Sequence[str] = ()
         self.how = HowGroup(ui, self.refresh)
         self.input = InputGroup(ui, self.refresh)
@@ -49,6 +52,11 @@ class EnhancePanel(VTKObservationMixin):
         self.controls = JobControls(
             self.worker, ui.applyButton, ui.stateLabel, ui.progressBar, ui.detailsButton, self.apply, self.refresh
         )
+        self.speed = SpeedMeasurement(self.worker, self.refresh)
+        self._speed_timer = qt.QTimer()
+        self._speed_timer.setSingleShot(True)
+        self._speed_timer.setInterval(WHEN_QUIET)
+        self._speed_timer.connect("timeout()", self._measure_speed)
         self.preview = LivePreview(self.worker, self.what_to_preview, self._say_of_preview)
         self._say_of_preview("")
         self._refresh_timer = qt.QTimer()
@@ -79,6 +87,8 @@ class EnhancePanel(VTKObservationMixin):
 
     def scene_closes(self) -> None:
         """The scene is about to be closed: nothing of it may be touched any more."""
+        self._speed_timer.stop()
+        self.speed.give_way()
         self.preview.stop()
         self.controls.drop()
         self.result.end()
@@ -125,6 +135,8 @@ class EnhancePanel(VTKObservationMixin):
         words = {preset: f"about {seconds_in_words(time)}" for preset, time in seconds.items() if time is not None}
         self.how.show(parameters, modality, words, self.devices)
         self._say_how_long("" if why_not else waiting_in_words(parameters, seconds))
+        if not why_not and not self.missing and seconds[parameters.preset] is None:
+            self._speed_timer.start()
         self.controls.allow(why_not, "Enhance the volume; it is not changed, the result comes beside it.")
         if self.missing and not self.controls.busy:
             self.controls.not_installed("Apply asks before it installs what is missing")
@@ -159,6 +171,13 @@ class EnhancePanel(VTKObservationMixin):
             with contextlib.suppress(ValueError):  # a box that is not placed yet: Apply says so
                 voxels = region_voxels(parameters.inputVolume, parameters.roi)
         return expected_by_preset(card.name, parameters, voxels)
+
+    def _measure_speed(self) -> None:
+        asked = self.what_to_preview()
+        card = self.how.model_for(self.input.look.modality) if asked else None
+        if card is not None and not self.preview.running:
+            _node, volume, options = asked
+            self.speed.ask(card.name, self.parameters.device, volume, options)
 
     def _say_how_long(self, words: str) -> None:
         self.ui.expectedLabel.setText(words)
@@ -197,7 +216,12 @@ class EnhancePanel(VTKObservationMixin):
         """Run the jobs that are asked for; install what is missing first, after asking."""
         if not self.installed():
             return
-        jobs = jobs_of(self.parameters, self.scans, self.done)
+        self._run(jobs_of(self.parameters, self.scans, self.done))
+
+    def _run(self, jobs: list[Job]) -> None:
+        """Run jobs, before anything that was only done in the background."""
+        self._speed_timer.stop()
+        self.speed.give_way()
         self.preview.give_way(lambda: self.controls.run(jobs))
 
     def installed(self) -> bool:
@@ -263,5 +287,4 @@ class EnhancePanel(VTKObservationMixin):
         def told(files: list[str]) -> None:
             slicer.util.showStatusMessage(f"{len(files)} files written to {folder}", 5000)
 
-        job = make(self.parameters.resultVolume, folder, told)
-        self.preview.give_way(lambda: self.controls.run([job]))
+        self._run([make(self.parameters.resultVolume, folder, told)])

@@ -44,8 +44,14 @@ def volume(voxels: np.ndarray, name: str, matrix: np.ndarray | None = None) -> A
     return node
 
 
-def open_panel(host: Any) -> Any:
-    """Load the module, open it; gives its panel."""
+def open_panel(host: Any, *, speed_known: bool = True) -> Any:
+    """Load the module, open it; gives its panel. `speed_known`: the device's speed was measured in an earlier session."""
+    from DiffusionCore.slicerbridge.expected import keep_seconds_per_voxel
+
+    if speed_known:
+        for model in ("denoise-mr", "denoise-ct"):
+            keep_seconds_per_voxel(model, "auto", 1e-6)
+            keep_seconds_per_voxel(model, "cpu", 1e-6)
     host.load_module("DiffusionEnhance")
     host.started()
     return host.open_module("DiffusionEnhance").panel

@@ -169,12 +169,22 @@ def test_the_expected_time_comes_from_what_was_measured_on_the_device(panel: Any
     from DiffusionCore.slicerbridge.expected import keep_seconds_per_voxel
 
     hand.set_value(panel.ui.inputSelector, panel_hand.small_head())
-    assert "known after the first run" in panel.ui.expectedLabel.text
     keep_seconds_per_voxel("denoise-mr", "auto", 20 / (72 * 64 * 40))
     panel.refresh()
     assert panel.ui.expectedLabel.text == "about 20 s on this computer"
     assert panel.ui.naturalButton.text.endswith("about 3 min")
     assert panel.ui.carefulButton.text.endswith("about 8 min")
+
+
+def test_the_speed_of_a_device_is_measured_once_in_the_background(host: Any, enhance_worker: Any) -> None:
+    panel_hand.small_head()
+    panel = panel_hand.open_panel(host, speed_known=False)
+    panel_hand.ready(panel)
+    assert "once this computer's speed is measured" in panel.ui.expectedLabel.text
+    assert panel.ui.applyButton.enabled
+    hand.wait_until(lambda: panel.ui.expectedLabel.text.startswith("about "), panel_hand.PATIENCE)
+    assert panel.ui.stateLabel.text == "ready"
+    assert not enhance_worker.busy
 
 
 def test_the_sample_data_are_registered_and_load_by_their_button(host: Any) -> None:

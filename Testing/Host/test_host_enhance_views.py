@@ -15,6 +15,18 @@ METRICS = {
     "reference": {"before": {"PSNR, dB": 23.0, "measured in": "tissue"}, "after": {"PSNR, dB": 33.0, "measured in": "tissue"}},
 }  # fmt: skip
 
+JUDGED = {
+    "share": 0.01,
+    "bias": {
+        "mean": {"name": "mean of tissue", "unit": "grey levels", "before": 150.0, "after": 149.5},
+        "volumes": [{"name": "bright tissue", "unit": "mL", "before": 90.0, "after": 89.0}],
+    },
+    "findings": [
+        {"kind": "structure", "alarm": True, "sentence": "what was removed is not only noise"},
+        {"kind": "bias", "alarm": False, "sentence": "the mean of tissue stayed"},
+    ],
+}
+
 
 def answer(head: Any, clean: Any) -> dict[str, Any]:
     """What the worker would have answered, had it found the truth."""
@@ -27,7 +39,7 @@ def answer(head: Any, clean: Any) -> dict[str, Any]:
     return {
         "volume": Volume(voxels, matrix, "MR"),
         "uncertainty": Volume((1 + 3 * ball + 0.02 * i).astype(np.float32), matrix, "MR"),
-        "trust": {"structure": Volume(8 * ball - 6 * ball[:, ::-1, ::-1], matrix, "OTHER"), "share": 0.01},
+        "trust": {"structure": Volume(8 * ball - 6 * ball[:, ::-1, ::-1], matrix, "OTHER"), **JUDGED},
         "metrics": METRICS,
         "warnings": ["the noise is correlated between neighbouring voxels, so that part of it may remain"],
         "provenance": {"sigma": {"value": 14.0}, "input": {"modality": "MR"}},
@@ -183,8 +195,11 @@ def test_numbers_and_plots_beside_the_picture(host: Any, panel: Any) -> None:
     hand.click(panel.ui.numbersButton)
     assert_like_reference(picture(host, 700, 560), "enhance-numbers", tolerance=32, share=0.02)
     rows = [panel.ui.metricsTable.item(row, 0).text() for row in range(panel.ui.metricsTable.rowCount)]
-    assert rows == ["noise, grey levels", "SNR", "PSNR, dB"]
-    assert panel.ui.warningsLabel.text.startswith("⚠ the noise is correlated")
+    assert rows[:3] == ["noise, grey levels", "SNR", "PSNR, dB"]
+    assert rows[3:] == ["tissue flagged as structure, %", "mean of tissue, grey levels", "bright tissue, mL"]
+    first, second = panel.ui.warningsLabel.text.splitlines()
+    assert first == "⚠ what was removed is not only noise"
+    assert second.startswith("⚠ the noise is correlated")
 
 
 def test_the_line_profile_follows_the_line(panel: Any) -> None:
@@ -242,8 +257,8 @@ def test_a_scene_comes_back_with_result_overlays_table_and_choices(host: Any, pa
     for role in (UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE):
         assert part(result, role) is not None, role
     assert panel.ui.strengthSlider.value == pytest.approx(0.7)
-    assert panel.ui.metricsTable.rowCount == 3
-    assert panel.ui.warningsLabel.text.startswith("⚠ the noise is correlated")
+    assert panel.ui.metricsTable.rowCount == 6
+    assert panel.ui.warningsLabel.text.startswith("⚠ what was removed")
     hand.click(panel.ui.uncertaintyButton)
     assert panel.ui.legendLabel.text.startswith("uncertainty: violet 0")
     assert slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []

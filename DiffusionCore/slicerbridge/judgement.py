@@ -1,0 +1,37 @@
+"""What the worker says for and against a result (`metrics.trust`), as the panel's sentences, rows and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def sentences(trust: Mapping[str, Any] | None) -> tuple[list[str], list[str]]:
+    """(what a person should look into, everything else) that was found; both empty where nothing was judged."""
+    findings = (trust or {}).get("findings", [])
+    alarms = [found["sentence"] for found in findings if found["alarm"]]
+    return alarms, [found["sentence"] for found in findings if not found["alarm"]]
+
+
+def rows(trust: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
+    """(name with its unit, before, after) for the table of figures."""
+    if not trust or "share" not in trust:
+        return []
+    found: list[tuple[str, Any, Any]] = [("tissue flagged as structure, %", "", 100 * trust["share"])]
+    bias = trust.get("bias") or {}
+    amounts = [bias["mean"], *bias["volumes"]] if bias else []
+    return found + [(f"{one['name']}, {one['unit']}", one["before"], one["after"]) for one in amounts]
+
+
+def report(trust: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of the report, as the command line writes it (`Trust.as_dict`): without the map."""
+    alarms, others = sentences(trust)
+    structure = {"flagged_share": trust.get("share"), "excess": trust.get("excess"), "places": trust.get("places")}
+    return {
+        "alarm": bool(alarms),
+        "words": [found["sentence"] for found in trust.get("findings", [])] or others,
+        "alarms": alarms,
+        "residual_structure": structure,
+        "bias": trust.get("bias"),
+        "uncertainty": trust.get("uncertainty"),
+    }

@@ -1,0 +1,91 @@
+"""Keeping a result: report, derived DICOM series; removing models that were added; the module's own test."""
+
+from __future__ import annotations
+
+import json
+import unittest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import panel_hand
+import pydicom
+import pytest
+from slicer_host import hand
+
+
+@pytest.fixture
+def panel(host: Any, enhance_worker: Any) -> Any:
+    panel_hand.small_head()
+    panel = panel_hand.open_panel(host)
+    panel_hand.ready(panel)
+    panel_hand.apply(panel)
+    return panel
+
+
+def test_a_report_of_three_files(host: Any, panel: Any, tmp_path: Path) -> None:
+    host.as_a_person()
+    host.dialogs.answer(str(tmp_path), saying="report")
+    hand.click(panel.ui.reportButton)
+    panel_hand.finish(panel)
+    assert panel.ui.stateLabel.text == "finished"
+    stem = "MRHeadNoisy_enhanced"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{stem}.html", f"{stem}.json", f"{stem}.png"]
+    report = json.loads((tmp_path / f"{stem}.json").read_text())
+    assert report["provenance"]["model"]["name"] == "denoise-mr"
+    assert report["notice"] == "Research only. Not for clinical use."
+
+
+def test_a_report_that_cannot_be_written_is_said(panel: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    panel.keep_in("report", str(tmp_path / "file" / "below"))
+    panel_hand.finish(panel)
+    assert panel.ui.stateLabel.text.startswith("failed: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_derived_dicom_series(panel: Any, tmp_path: Path) -> None:
+    panel.keep_in("dicom", str(tmp_path))
+    panel_hand.finish(panel)
+    assert panel.ui.stateLabel.text == "finished"
+    images = [pydicom.dcmread(path) for path in sorted((tmp_path / "MRHeadNoisy_enhanced").iterdir())]
+    assert len(images) == 40
+    assert images[0].ImageType[0] == "DERIVED"
+    assert "denoise-mr" in images[0].DerivationDescription
+    result = panel_hand.voxels_of(panel.parameters.resultVolume)
+    stored = images[0].pixel_array * float(images[0].get("RescaleSlope", 1)) + float(
+        images[0].get("RescaleIntercept", 0)
+    )
+    np.testing.assert_allclose(stored, result[0], atol=0.01)
+
+
+def test_models_that_were_added_can_be_cleared(host: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import qt
+
+    monkeypatch.setenv("DIFFUSIONCORE_MODELS", str(tmp_path))
+    panel = panel_hand.open_panel(host)
+    hand.open_section(panel.ui.advancedSection)
+    assert not panel.ui.clearModelsButton.enabled
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "card.yaml").write_text("name: mine")
+    panel.refresh()
+    host.as_a_person()
+    host.dialogs.answer(qt.QMessageBox.Cancel, saying="Remove mine")
+    hand.click(panel.ui.clearModelsButton)
+    assert (tmp_path / "mine").exists()
+    host.dialogs.answer(qt.QMessageBox.Ok, saying="Remove mine")
+    hand.click(panel.ui.clearModelsButton)
+    assert not (tmp_path / "mine").exists()
+    assert "No model was added" in panel.ui.clearModelsButton.toolTip
+
+
+def test_the_module_s_own_test(host: Any, enhance_worker: Any) -> None:
+    import sys
+
+    host.load_module("DiffusionEnhance")
+    host.started()
+    test = sys.modules["DiffusionEnhance"].DiffusionEnhanceTest()
+    outcome = unittest.TestResult()
+    test.run(outcome)
+    assert outcome.testsRun == 1
+    assert outcome.errors == outcome.failures == []

@@ -1,0 +1,104 @@
+"""The live preview: the slab in view, equal to the full run there, thrown away when stale, in nobody's way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel_hand
+import pytest
+from slicer_host import hand
+
+
+@pytest.fixture
+def panel(host: Any, enhance_worker: Any) -> Any:
+    import slicer
+
+    head = panel_hand.small_head()
+    slicer.util.setSliceViewerLayers(background=head, fit=True)
+    panel = panel_hand.open_panel(host)
+    panel_hand.ready(panel)
+    return panel
+
+
+def shown(panel: Any) -> Any:
+    """Wait for a preview; its node."""
+    hand.wait_until(lambda: panel.preview._node is not None, panel_hand.PATIENCE, "a preview is shown")
+    return panel.preview._node
+
+
+def test_the_slab_in_view_is_what_the_full_run_gives_there(panel: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.overlays import place_in
+
+    hand.set_value(panel.ui.previewCheckBox, True)
+    node = shown(panel)
+    region = panel.preview.shown_region
+    assert region[1:] == [[0, 64], [0, 72]]
+    assert region[0][1] - region[0][0] == 3
+    composite = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
+    assert (composite.GetForegroundVolumeID(), composite.GetForegroundOpacity()) == (node.GetID(), 1.0)
+    preview = panel_hand.voxels_of(node).astype(np.float64).copy()
+    slices = place_in(panel.parameters.inputVolume, node)
+    assert panel.ui.previewLabel.text.startswith("preview of the slice in view: ")
+    panel_hand.apply(panel)
+    whole = panel_hand.voxels_of(panel.parameters.resultVolume).astype(np.float64)
+    np.testing.assert_allclose(preview, whole[slices], rtol=0, atol=1e-5 * whole.max())
+
+
+def test_scrolling_throws_a_stale_preview_away_and_makes_another(panel: Any) -> None:
+    import slicer
+
+    hand.set_value(panel.ui.previewCheckBox, True)
+    shown(panel)
+    first = panel.preview.shown_region
+    logic = slicer.app.layoutManager().sliceWidget("Red").sliceLogic()
+    logic.SetSliceOffset(logic.GetSliceOffset() + 9)
+    assert panel.preview._node is None
+    shown(panel)
+    assert panel.preview.shown_region[0][0] == first[0][0] + 9
+    assert len([n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "preview" in n.GetName()]) == 1
+
+
+def test_another_strength_makes_another_preview(panel: Any) -> None:
+    hand.set_value(panel.ui.previewCheckBox, True)
+    before = panel_hand.voxels_of(shown(panel)).copy()
+    hand.set_value(panel.ui.strengthSlider, 0.0)
+    hand.run_for(0.05)
+    after = panel_hand.voxels_of(shown(panel))
+    assert (before != after).any()
+
+
+def test_apply_comes_before_a_preview_that_runs(panel: Any) -> None:
+    hand.set_value(panel.ui.previewCheckBox, True)
+    hand.wait_until(lambda: panel.preview.running, 30, "a preview is computed")
+    panel_hand.apply(panel)
+    assert panel.ui.stateLabel.text == "finished"
+
+
+def test_off_leaves_the_views_as_they_were(panel: Any) -> None:
+    import slicer
+
+    hand.set_value(panel.ui.previewCheckBox, True)
+    shown(panel)
+    hand.set_value(panel.ui.previewCheckBox, False)
+    hand.run_for(0.05)
+    composite = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
+    assert composite.GetForegroundVolumeID() is None
+    assert [n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "preview" in n.GetName()] == []
+
+
+@pytest.mark.parametrize(("view", "axis"), [("Red", 0), ("Green", 1), ("Yellow", 2)])
+def test_the_region_is_a_slab_along_the_axis_that_a_view_looks_along(panel: Any, view: str, axis: int) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.preview import region_in_view
+
+    volume = panel.scans.volume(panel.parameters.inputVolume)
+    region = region_in_view(volume, slicer.app.layoutManager().sliceWidget(view).mrmlSliceNode())
+    sizes = [high - low for low, high in region]
+    assert sizes[axis] in (3, 4)
+    assert [size for other, size in enumerate(sizes) if other != axis] == [
+        size for other, size in enumerate(volume.shape) if other != axis
+    ]

@@ -1,0 +1,86 @@
+"""Walks through docs/tutorial.md in the test host and writes its pictures.
+
+    python Testing/Host/tutorial_pictures.py
+
+They are rendered in the test host, not in 3D Slicer: panel by Qt, views by Slicer's own displayable managers.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE / "standins")]
+IMAGES = HERE.parents[1] / "docs" / "images"
+VIEWS = (760, 380)
+
+
+def main() -> None:
+    """Start the host, do the ten steps, write the pictures."""
+    from slicer_host.launcher import on_path
+    from slicer_host.session import Session
+    from slicer_host.start import start
+
+    session = Session(start())
+    session.begin()
+    with tempfile.TemporaryDirectory() as folder, on_path(Path(folder)):
+        walk(session, Path(folder))
+    session.end()
+
+
+def walk(session: Any, folder: Path) -> None:
+    """The ten steps."""
+    import panel_hand
+    import slicer
+    from slicer_host import hand, pictures
+
+    from DiffusionCore.slicerbridge import layouts
+
+    def views(name: str, width: int = VIEWS[0], height: int = VIEWS[1]) -> None:
+        session.views_picture(width, height)  # the views get their sizes
+        shown = slicer.mrmlScene.GetFirstNodeByName("MRHeadNoisy enhanced")
+        if shown is not None and layouts.ours(layouts.current_layout()):
+            layouts.fit(layouts.current_layout(), shown)
+        hand.turn()
+        pictures.save(session.views_picture(width, height), IMAGES / f"{name}.png")
+
+    noisy, clean = panel_hand.sample("MRHeadNoisy"), panel_hand.sample("MRHeadReference")
+    slicer.util.setSliceViewerLayers(background=noisy, fit=True)
+    panel = panel_hand.open_panel(session, speed_known=False)
+    ui = panel.ui
+    panel_hand.ready(panel)
+    hand.wait_until(lambda: ui.expectedLabel.text.startswith("about "), panel_hand.PATIENCE)
+    pictures.save(session.panel_picture("DiffusionEnhance"), IMAGES / "panel.png")
+    hand.set_value(ui.referenceSelector, clean)
+    hand.set_value(ui.previewCheckBox, True)
+    hand.wait_until(lambda: panel.preview.shown_region is not None, panel_hand.PATIENCE)
+    pictures.save(session.slice_picture("Red", 380, 380), IMAGES / "panel-preview.png")
+    hand.set_value(ui.previewCheckBox, False)
+    hand.click(ui.carefulButton)
+    hand.open_section(ui.advancedSection)
+    hand.set_value(ui.samplesSpinBox, 4)
+    hand.set_value(ui.trustCheckBox, True)
+    hand.open_section(ui.advancedSection, False)
+    hand.click(ui.applyButton)
+    hand.wait_until(lambda: "denoise" in ui.stateLabel.text and "left" in ui.stateLabel.text, panel_hand.PATIENCE)
+    pictures.save(session.panel_picture("DiffusionEnhance"), IMAGES / "panel-running.png")
+    panel_hand.finish(panel, 3000)
+    views("panel-side-by-side")
+    for way in ("wipe", "difference", "uncertainty", "residual"):
+        hand.click(panel.result.way_button(way))
+        views(f"panel-{way}")
+        hand.click(panel.result.way_button(way))
+    hand.click(ui.numbersButton)
+    views("panel-numbers", 760, 640)
+    panel.keep_in("report", str(folder / "report"))
+    panel_hand.finish(panel)
+    pictures.save(session.panel_picture("DiffusionEnhance"), IMAGES / "panel-finished.png")
+    hand.click(ui.formerLayoutButton)
+    panel.worker.shutdown()
+
+
+if __name__ == "__main__":
+    main()
