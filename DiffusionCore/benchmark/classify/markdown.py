@@ -76,9 +76,11 @@ def introduction(data: Dataset, found: ClassifyBenchmark, minutes: float, seeds:
         f"{len(cases)} {name} ({int(cases.labels.sum())} {data.source.classes[1]})"
         for name, cases in (("training", data.train), ("validation", data.val), ("test", data.test))
     )
-    words = f"Cases: {counts}. Budget of each trained arm: {minutes:g} minutes on one core, {seeds} seeds."
+    times = "1 seed" if seeds == 1 else f"{seeds} seeds"
+    words = f"Cases: {counts}. Budget of each trained arm: {minutes:g} minutes on one core; {times}."
     if not data.source.index:
-        words += " The file does not say whose a case is: two of one person count as two, so that intervals are a little too narrow."
+        words += " The file does not say whose a case is: two of one person count as two, so that intervals"
+        words += " are a little too narrow."
     return words + "\nMade by `diffusioncore benchmark classify`. A research task, not a diagnosis."
 
 

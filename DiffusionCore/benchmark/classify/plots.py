@@ -58,7 +58,7 @@ def draw_bars(axes: list[Axes], results: Sequence[ArmResult]) -> None:
             one.errorbar(
                 found.estimate, row, xerr=[[max(low, 0)], [max(high, 0)]], fmt="none", ecolor="black", capsize=3
             )
-            one.text(0.412, row, f"{found.estimate:.3f}", va="center", fontsize=9)
+            one.text(1.03, row, f"{found.estimate:.3f}", va="center", fontsize=9, transform=one.get_yaxis_transform())
         one.axvline(ours, color=COLOURS[0], linewidth=1, linestyle="--")
         one.set_xlim(0.4, 1.0)
         one.set_title(name, fontsize=11)

@@ -120,7 +120,9 @@ def verdicts(found: Sequence[ArmResult], data: Dataset, explained: Explained | N
     for name in NOT_BELOW:
         if name in by_name and by_name[name].gain is not None:
             gain = by_name[name].gain
-            rows.append(verdict(f"AUC less {by_name[name].arm.title}'s", "interval not below 0", gain, gain.high >= 0))
+            rows.append(
+                verdict(f"AUC less that of: {by_name[name].arm.title}", "interval not below 0", gain, gain.high >= 0)
+            )
     if explained is not None:
         deleted, placed = explained.deletion, explained.mosaic
         rows.append(verdict("deletion beats random", f"≥ {DELETION:.0%}", deleted, deleted.estimate >= DELETION))

@@ -1,0 +1,264 @@
+"""The comparison of classifiers: cases apart, budgets, resuming, explanation tests, tables; our training is a stand-in."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from DiffusionCore.benchmark.classify.arms import ARMS, OURS, Toolbox, chosen_arms
+from DiffusionCore.benchmark.classify.cnn_rivals import batch, cycle, densenet121, resnet18, train_cnn
+from DiffusionCore.benchmark.classify.datasets import Cases, Dataset, Source, check_apart, find_source, read_dataset
+from DiffusionCore.benchmark.classify.explanation import (
+    assembled,
+    content,
+    edge_value,
+    explain,
+    masked,
+    mosaics,
+    only,
+)
+from DiffusionCore.benchmark.classify.record import Facts, predict_all, read_record, write_record
+from DiffusionCore.benchmark.classify.run import run_classify_benchmark
+from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
+from DiffusionCore.benchmark.classify.spoiling import LEVELS, spoiled
+from DiffusionCore.errors import InputError, UsageError
+from DiffusionCore.models import ClassifySpec, load_classifier
+from DiffusionCore.progress import silent
+
+
+def tissue(count: int, seed: int, edge: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, edge cubed) int16 of which every other has a bright ball: class 1."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    images = rng.normal(500, 30, (count, edge, edge, edge))
+    k, j, i = np.indices((edge, edge, edge))
+    for n in np.flatnonzero(labels):
+        centre = rng.integers(5, edge - 5, 3)
+        images[n][(k - centre[0]) ** 2 + (j - centre[1]) ** 2 + (i - centre[2]) ** 2 < 16] += 500
+    return images.astype(np.int16), labels
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """A data folder whose file and index are named as the sarcoma set's."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "classify").mkdir()
+    arrays, rows = {}, []
+    for number, (split, count) in enumerate((("train", 48), ("val", 32), ("test", 64))):
+        arrays[f"{split}_images"], labels = tissue(count, number)
+        arrays[f"{split}_labels"] = labels[:, None]
+        rows += [(split, n, f"{split}-{n // 8}") for n in range(count)]
+    np.savez(folder / "classify" / "sts_mrt1_tumour24.npz", **arrays)
+    with (folder / "classify" / "index_sts.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("split", "index", "subject"), *rows])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(root) -> Dataset:
+    return read_dataset(find_source("mr-sarcoma"), root)
+
+
+@pytest.fixture(scope="module")
+def model_folder(make_classifier, tmp_path_factory) -> Path:
+    spec = ClassifySpec(classes=["other", "tumour"], size=(16,) * 3, spacing_mm=2.0, steps=2, samples=2)
+    return make_classifier(tmp_path_factory.mktemp("ours") / "ours", classify=spec)
+
+
+class Trained:
+    """Our training as the benchmark calls it; keeps what it was asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.calls = folder, []
+
+    def __call__(self, source: Source, overrides, seed: int, minutes: float, folder: Path) -> Path:
+        self.calls.append((tuple(overrides), seed, minutes, folder.name))
+        return self.folder
+
+
+def tools(trained: Trained) -> Toolbox:
+    return Toolbox(train=trained, augment=lambda source: lambda x, generator: x, threshold=lambda given: 0.5)
+
+
+def test_cases_come_with_their_subjects(data):
+    assert (len(data.train), len(data.val), len(data.test)) == (48, 32, 64)
+    assert data.test.images.dtype == np.float32
+    assert data.test.images.max() < 2
+    assert len(np.unique(data.test.subjects)) == 8
+
+
+def test_a_subject_in_two_splits_is_refused(data):
+    with pytest.raises(InputError, match="train-0 is in train and in test"):
+        check_apart({"train": data.train, "test": data.train})
+
+
+def test_a_split_of_one_class_is_refused(data):
+    kept = data.val.labels == 1
+    one = Cases(data.val.images[kept], data.val.labels[kept], data.val.subjects[kept])
+    with pytest.raises(InputError, match="one class"):
+        check_apart({"val": one})
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    with pytest.raises(InputError, match=r"sts_mrt1_tumour24\.npz"):
+        read_dataset(find_source("mr-sarcoma"), tmp_path)
+    with pytest.raises(InputError, match="adrenal, mr-sarcoma"):
+        find_source("knee")
+    with pytest.raises(UsageError, match="no arm 'vgg'"):
+        chosen_arms(["vgg"])
+
+
+def test_noise_is_what_it_says_and_the_same_every_time():
+    grey = np.zeros((4, 16, 16, 16), np.float32)
+    assert spoiled(grey, "volume", 0.2).std() == pytest.approx(0.2, rel=0.05)
+    assert np.array_equal(spoiled(grey, "volume", 0.2), spoiled(grey, "volume", 0.2))
+    turned = spoiled(grey, "labelmap", 0.05)
+    assert set(np.unique(turned)) == {0, 1}
+    assert turned.mean() == pytest.approx(0.05, rel=0.15)
+
+
+def test_simple_rivals(data):
+    predict, _ = majority(data)
+    assert predict(data.test.images[:3]).tolist() == [[0.5, 0.5]] * 3
+    predict, facts = logistic(data)
+    right = predict(data.test.images).argmax(axis=1) == data.test.labels
+    assert right.mean() > 0.95
+    assert facts.parameters == 17
+
+
+@pytest.mark.parametrize(("build", "millions"), [(resnet18, 33.1), (densenet121, 11.2)])
+def test_the_cnns_take_small_images(build, millions):
+    pytest.importorskip("monai")
+    network = build(2).eval()
+    assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.1)
+    with torch.inference_mode():
+        assert network(torch.zeros(1, 1, 24, 24, 24)).shape == (1, 2)
+
+
+def small_network(classes: int) -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Conv3d(1, 4, 3), torch.nn.ReLU(), torch.nn.AdaptiveMaxPool3d(1),
+                               torch.nn.Flatten(), torch.nn.Linear(4, classes))  # fmt: skip
+
+
+def test_a_rival_trains_for_its_minutes_and_goes_on_from_its_checkpoint(data, tmp_path):
+    arguments = (data, 0, 0.03, tmp_path / "cnn", lambda x, g: x, silent())
+    predict, facts = train_cnn(small_network, *arguments)
+    assert facts.cpu_minutes == pytest.approx(0.03, abs=0.03)
+    again, unchanged = train_cnn(small_network, *arguments)
+    assert unchanged.steps == facts.steps
+    assert np.array_equal(predict(data.val.images), again(data.val.images))
+
+
+def test_the_rate_rises_and_falls():
+    assert cycle(0.0) == pytest.approx(0.02)
+    assert cycle(0.1) == 1
+    assert cycle(1.0) == pytest.approx(0)
+
+
+def test_an_epoch_shows_every_case_once(data):
+    seen = torch.cat([batch(data.train, 5, step, lambda x, g: x)[0].sum((1, 2, 3, 4)) for step in range(3)])
+    assert len(torch.unique(seen)) == 48
+
+
+def test_records_come_back_and_only_for_their_cases(data, tmp_path):
+    predict, _ = majority(data)
+    write_record(tmp_path, predict_all("majority", 0, data, predict, Facts(parameters=1)))
+    back = read_record(tmp_path, "majority", 0, data)
+    assert back.noisy.shape == (len(LEVELS["volume"]), 64, 2)
+    assert back.facts.parameters == 1
+    assert read_record(tmp_path, "majority", 1, data) is None
+    assert read_record(tmp_path, "majority", 0, replace(data, test=data.val)) is None
+
+
+def test_masking_and_showing_only():
+    image = np.arange(64.0).reshape(4, 4, 4)
+    extent = np.array([2, 2, 2])
+    hidden = masked(image, [np.array([0, 0, 0])], extent, -1.0)
+    assert np.sum(hidden == -1) == 8
+    shown = only(image, [np.array([2, 2, 2])], extent, -1.0)
+    assert np.array_equal(shown[2:, 2:, 2:], image[2:, 2:, 2:])
+    assert np.sum(shown == -1) == 56
+    assert edge_value(np.pad(np.ones((2, 2, 2)), 1)) == 0
+    assert content(np.pad(np.ones((2, 2, 2)), 1), np.array([0, 0, 0]), extent, 0.0) == pytest.approx(1 / 8)
+
+
+def test_eight_cubes_lie_in_the_order_of_their_octants():
+    whole = assembled([np.full((2, 2, 2), n) for n in range(8)])
+    assert whole.shape == (4, 4, 4)
+    assert [int(whole[k, j, i]) for k in (0, 2) for j in (0, 2) for i in (0, 2)] == list(range(8))
+
+
+class Bright:
+    """A network that points at the brightest corner, and says tumour where anything is bright."""
+
+    class config:
+        region = (4, 4, 4)
+
+    def encode(self, x: torch.Tensor):
+        places, p = [], []
+        for image in x[:, 0]:
+            means = torch.nn.functional.avg_pool3d(image[None, None], 4, 1)[0, 0]
+            best = np.unravel_index(int(means.argmax()), means.shape)
+            places.append([list(map(int, best))])
+            p.append(torch.sigmoid(20 * (means.max() - 0.7)))
+        p = torch.stack(p)
+        guidance = type("G", (), {})()
+        guidance.regions = torch.tensor(places)
+        guidance.probabilities = torch.stack((1 - p, p), dim=1)
+        return guidance
+
+
+def test_a_model_that_looks_where_the_tumour_is_passes_all_three(data):
+    model = type("M", (), {"network": Bright()})()
+    found = explain(model, data)
+    assert found.deletion.estimate > 0.9
+    assert found.insertion.estimate > 0.9
+    hits, whose = mosaics(model, with_eight_others(data.test), np.random.default_rng(0))
+    assert hits.mean() > 0.95
+    assert len(whose) == len(hits) > 20
+
+
+def with_eight_others(cases: Cases) -> Cases:
+    """Two subjects with enough cubes of both classes for mosaics."""
+    return replace(cases, subjects=np.array([f"s{n // 32}" for n in range(len(cases))]))
+
+
+def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, tmp_path):
+    pytest.importorskip("sklearn")
+    trained = Trained(model_folder)
+    arms = chosen_arms(["logistic", "majority", "no-local"])
+    found = run_classify_benchmark(tmp_path / "out", root, "mr-sarcoma", tools(trained), minutes=1, seeds=2, arms=arms)
+    assert [r.arm.name for r in found.results] == ["ours", "guidance", "logistic", "majority", "no-local"]
+    overrides = {arm.name: arm.overrides for arm in ARMS}
+    assert ((), 0, 1, "ours-0") in trained.calls
+    assert (overrides["no-local"], 1, 1, "no-local-1") in trained.calls
+    ours = found.results[0]
+    assert ours.arm.name == OURS
+    assert len(ours.runs) == 2
+    assert ours.gain is None
+    assert len(found.results[2].tests) == 2
+    assert {"AUC", "deletion beats random"} <= {gate.gate for gate in found.gates}
+    report = (tmp_path / "out" / "classify-mr-sarcoma.md").read_text()
+    for heading in ("## Gates", "## Beside ours", "## Against noise", "## Sampling steps", "## Out of range"):
+        assert heading in report
+    rows = list(csv.DictReader((tmp_path / "out" / "classify-mr-sarcoma.csv").open()))
+    assert {row["arm"] for row in rows} == {r.arm.name for r in found.results}
+    assert all(path.exists() for path in found.files)
+    before = len(trained.calls)
+    run_classify_benchmark(tmp_path / "out", root, "mr-sarcoma", tools(trained), minutes=1, seeds=2, arms=arms)
+    assert trained.calls[before:] == [((), 0, 1, "ours-0")]  # only asked for its model, which is there
+
+
+def test_a_loaded_model_answers_in_batches(model_folder, data):
+    from DiffusionCore.benchmark.classify.label_diffusion import answers
+
+    model = load_classifier(model_folder)
+    whole, guided = answers(model, data.test.images[:40])
+    alone, _ = answers(model, data.test.images[35:36])
+    assert whole.shape == guided.shape == (40, 2)
+    np.testing.assert_allclose(whole[35:36], alone, atol=1e-5)
