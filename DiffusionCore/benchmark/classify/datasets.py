@@ -19,7 +19,7 @@ class Source:
     """Where a data set lies under the data's root, and what it is.
 
     kind    "labelmap" or "volume", as on a model's card
-    scale   the stored value that becomes 1
+    scale   the stored value that becomes 1, as in our own training
     config  of our own training
     """
 
@@ -52,7 +52,7 @@ SOURCES = (
         file="classify/sts_mrt1_tumour24.npz",
         index="classify/index_sts.csv",
         kind="volume",
-        scale=1000.0,
+        scale=1050.0,
         spacing_mm=2.0,
         classes=("other tissue", "tumour"),
         config="configs/classify-mr-sarcoma.yaml",
