@@ -1,0 +1,172 @@
+"""Apply and Cancel without a worker: every state, every way that a job can end; results that are removed whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import panel_hand
+import pytest
+from slicer_host import hand
+
+
+class Worker:
+    """Stands where the application's worker does, and does only what the test says."""
+
+    busy = False
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+        self.cancelled = 0
+
+    def submit(self, task: str, options: Any, volumes: Any, **answers: Any) -> None:
+        self.asked.append((task, options, answers))
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+    def answer(self, name: str, *what: Any) -> None:
+        self.asked[-1][2][name](*what)
+
+
+@pytest.fixture
+def controls(host: Any) -> Any:
+    import qt
+
+    from DiffusionCore.slicerbridge.panel import Job, JobControls
+
+    widgets = [qt.QPushButton(), qt.QLabel(), qt.QProgressBar(), qt.QPushButton()]
+    done: list[Any] = []
+
+    def begin() -> None:
+        made.run([Job(name, "enhance", {}, dict, done.append) for name in made.titles])
+
+    made = JobControls(Worker(), *widgets, begin)
+    made.titles, made.done, made.widgets = ["head"], done, widgets
+    made.bar.setMaximum(1000)
+    return made
+
+
+def progress(stage: str, fraction: float, left: float | None = None, message: str = "") -> Any:
+    from DiffusionCore.progress import ProgressEvent
+
+    return ProgressEvent(stage, fraction, left, message)
+
+
+def test_apply_turns_into_cancel_and_back(controls: Any) -> None:
+    controls.allow("Choose a volume first.")
+    assert (controls.button.enabled, controls.button.toolTip) == (False, "Choose a volume first.")
+    controls.press()
+    assert controls.worker.asked == []
+    controls.allow("", "Go.")
+    controls.button.click()
+    assert (controls.state, controls.button.text, controls.button.toolTip) == (
+        "starting",
+        "Cancel",
+        "Stop; nothing is changed.",
+    )
+    controls.worker.answer("on_progress", progress("denoise", 0.41, 3.2))
+    assert controls.label.text == "running: head, denoise 41 %, about 3 s left"
+    assert controls.bar.value == 410
+    controls.worker.answer("on_finished", {"volume": 1})
+    assert (controls.state, controls.button.text, controls.done) == ("finished", "Apply", [{"volume": 1}])
+
+
+def test_a_device_out_of_memory_is_said_and_kept_in_the_log(controls: Any) -> None:
+    controls.button.click()
+    words = "cuda:0 ran out of memory; going on with tiles of 96×96×96"
+    controls.worker.answer("on_progress", progress("", float("nan"), None, words))
+    assert controls.label.text == f"running: head, {words}"
+    controls.worker.answer("on_finished", {})
+    assert controls.log == [words]
+    assert controls.details.enabled
+
+
+def test_cancel_drops_what_waits(controls: Any) -> None:
+    controls.titles = ["one", "two", "three"]
+    controls.button.click()
+    controls.worker.answer("on_progress", progress("denoise", 0.5))
+    assert controls.label.text == "running: 1 of 3: one, denoise 50 %"
+    controls.button.click()
+    assert (controls.state, controls.button.text, controls.button.enabled) == ("cancelling", "Cancelling", False)
+    controls.worker.answer("on_cancelled")
+    assert (controls.state, len(controls.worker.asked), controls.done) == ("cancelled", 1, [])
+
+
+def test_one_that_fails_does_not_keep_the_others_from_being_done(controls: Any) -> None:
+    controls.titles = ["one", "two"]
+    controls.button.click()
+    controls.worker.answer("on_failed", "the scan is empty", "details")
+    controls.worker.answer("on_finished", {})
+    assert controls.label.text == "failed: 1 of 2 scans failed; one: the scan is empty"
+    assert controls.log == ["the scan is empty", "details"]
+
+
+def test_what_comes_after_the_scene_was_closed_touches_nothing(controls: Any) -> None:
+    controls.button.click()
+    controls.drop()
+    assert (controls.worker.cancelled, controls.state) == (1, "cancelled")
+    controls.worker.answer("on_finished", {"volume": 1})
+    assert controls.done == []
+
+
+def test_another_module_s_job_is_not_disturbed(controls: Any) -> None:
+    from DiffusionCore.errors import UsageError
+
+    def busy(*_asked: Any, **_answers: Any) -> None:
+        raise UsageError("a job is running")
+
+    controls.worker.submit = busy
+    controls.button.click()
+    assert controls.label.text.startswith("failed: another module's job is running")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.1 s"), (3.24, "3 s"), (74.4, "74 s"), (200, "3 min"), (9000, "2.5 h")]
+)
+def test_times_as_a_person_says_them(host: Any, seconds: float, words: str) -> None:
+    from DiffusionCore.slicerbridge.panel import seconds_in_words
+
+    assert seconds_in_words(seconds) == words
+
+
+def test_a_result_is_removed_with_all_that_belongs_to_it(host: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.overlays import ijk_to_ras
+    from DiffusionCore.slicerbridge.plots import histogram
+    from DiffusionCore.slicerbridge.results import CHART, difference_node, keep_result, remove_result, set_part
+    from DiffusionCore.volume import Volume
+
+    head = panel_hand.small_head()
+    volume = Volume(panel_hand.voxels_of(head) // 2, ijk_to_ras(head), "MR")
+    values = {"volume": volume, "uncertainty": volume, "metrics": {"without_reference": {"SNR before": 1.0}}}
+    kinds = (
+        "vtkMRMLVolumeNode",
+        "vtkMRMLTableNode",
+        "vtkMRMLTextNode",
+        "vtkMRMLPlotChartNode",
+        "vtkMRMLPlotSeriesNode",
+    )
+
+    def count() -> list[int]:
+        return [slicer.mrmlScene.GetNumberOfNodesByClass(kind) for kind in kinds]
+
+    before = count()
+    for _ in range(3):
+        result = keep_result("head enhanced", head, values, {})
+        set_part(result, CHART, histogram(head, result, "grey levels"))
+        difference_node(result)
+        assert count() != before
+        remove_result(result)
+        hand.turn()
+        assert count() == before
+
+
+def test_a_histogram_of_whole_numbers_has_bins_of_whole_numbers(host: Any) -> None:
+    from DiffusionCore.slicerbridge.plots import BINS, bin_edges
+
+    edges = bin_edges(np.random.default_rng(0).integers(0, 900, 100_000).astype(np.float32), whole=True)
+    assert set(np.diff(edges)) == {5.0}
+    assert edges[0] % 1 == 0.5
+    assert len(edges) <= BINS + 2
