@@ -21,13 +21,17 @@ SHOWN = 0.75
 
 @dataclass(frozen=True, eq=False)
 class Insertions:
-    """Channel responses at the sites of one scan, for a size and contrast: (present, absent) in scan and in result."""
+    """Channel responses at the sites of one scan, for a size and contrast: (present, absent) in scan and in result.
+
+    kept  the inserted contrast in the result over that in the scan, over all the spheres' voxels
+    """
 
     scan: TrustScan
     radius: float
     contrast: float
     before: tuple[Responses, Responses]
     after: tuple[Responses, Responses]
+    kept: float
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ class Cell:
     """A size and contrast.
 
     insertions    how many
+    kept          part of the inserted contrast that is in the result, mean over scans
     scan, result  AUC of the observer in each
     change        result less scan
     p             of no change; `falls`: what the scan shows is lost, with Holm's correction over all that it shows
@@ -45,6 +50,7 @@ class Cell:
     radius: float
     contrast: float
     insertions: int
+    kept: float
     scan: Interval
     result: Interval
     change: Interval
@@ -71,14 +77,17 @@ def insert(scan: TrustScan, run: Enhancer, extent: Extent, share: int) -> Iterat
     def responses(voxels: np.ndarray) -> Responses:
         return channel_responses(voxels, sites, spacing) * signs[:, None]
 
-    without = responses(scan.noisy.voxels), responses(run(scan.noisy, scan.noise, seed=0).voxels)
+    plain = run(scan.noisy, scan.noise, seed=0).voxels
+    without = responses(scan.noisy.voxels), responses(plain)
     for radius in extent.sizes:
         for contrast in extent.contrasts:
             added = spheres(sites, shape, spacing, radius, signs * contrast * scan.noise.sigma)
             noisy = scan.scanned_with(added)
             result = run(noisy, scan.noise, seed=0).voxels
             with_it = responses(noisy.voxels), responses(result)
-            yield Insertions(scan, radius, contrast, (with_it[0], without[0]), (with_it[1], without[1]))
+            given, shown = (float(np.vdot(added, v)) for v in (noisy.voxels - scan.noisy.voxels, result - plain))
+            pairs = (with_it[0], without[0]), (with_it[1], without[1])
+            yield Insertions(scan, radius, contrast, *pairs, shown / given if given else float("nan"))
 
 
 def cells(inserted: Iterable[Insertions], extent: Extent) -> list[Cell]:
@@ -92,7 +101,8 @@ def cells(inserted: Iterable[Insertions], extent: Extent) -> list[Cell]:
         scores = [_scores(group, name) for name in ("before", "after")]
         change, p = area_change(*scores, subjects, resamples=extent.resamples)
         areas = [area(*pair, subjects, resamples=extent.resamples) for pair in scores]
-        found.append(Cell(modality, label, radius, contrast, len(subjects), *areas, change, p))
+        kept = float(np.mean([one.kept for one in group]))
+        found.append(Cell(modality, label, radius, contrast, len(subjects), kept, *areas, change, p))
     shown = [n for n, cell in enumerate(found) if cell.shown]
     for n, significant in zip(shown, holm([found[n].p for n in shown]), strict=True):
         found[n] = replace(found[n], falls=significant and found[n].change.estimate < 0)

@@ -29,8 +29,9 @@ from which the words name them, with and without a failure. **Good results** are
 are: the share of tissue voxels with a score over {flagged:g}. **Intervals**: the conditional mean ± 1.645 times the
 spread of {samples} samples of {steps} steps times the factor on the model's card; the truth holds noise of its own.
 **Small structures**: spheres inserted into scans; the observer is a channelised Hotelling observer (differences of
-Gaussians, cross-validated). Brackets are 95 % bootstrap intervals over places *within these subjects*, from six subjects
-on over subjects. Radii are in the size of the finest voxel side."""
+Gaussians, cross-validated), which has no noise of its own and so loses with whatever a result loses; *contrast kept* is
+the part of the spheres' contrast that is in the result. Brackets are 95 % bootstrap intervals over places *within these
+subjects*, from six subjects on over subjects. Radii are in the size of the finest voxel side."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,19 @@ def markdown(figures: TrustFigures, gates: Sequence[Verdict], extent: Extent, *,
         )
         parts += ["## Intervals", _table(head, map(_covered_row, figures.covered))]
     if figures.cells:
-        head = ("modality", "noise", "radius", "contrast, sigma", "n", "AUC scan", "AUC result", "change", "p", "lost")
+        head = (
+            "modality",
+            "noise",
+            "radius",
+            "contrast, sigma",
+            "n",
+            "contrast kept",
+            "AUC scan",
+            "AUC result",
+            "change",
+            "p",
+            "lost",
+        )
         parts += ["## Small structures", _table(head, map(_cell_row, figures.cells))]
     return "\n\n".join(parts) + "\n"
 
@@ -154,12 +167,12 @@ def write_tables(figures: TrustFigures, folder: Path, stem: str) -> list[Path]:
         ),
         "detail": (
             (
-                *("modality", "noise", "radius", "contrast", "insertions", "scan", "scan_low", "scan_high"),
+                *("modality", "noise", "radius", "contrast", "insertions", "kept", "scan", "scan_low", "scan_high"),
                 *("result", "result_low", "result_high", "change", "change_low", "change_high", "p", "falls"),
             ),
             [
                 (
-                    *(c.modality, c.label, c.radius, c.contrast, c.insertions),
+                    *(c.modality, c.label, c.radius, c.contrast, c.insertions, c.kept),
                     *(*_numbers(c.scan), *_numbers(c.result), *_numbers(c.change), c.p, int(c.falls)),
                 )
                 for c in figures.cells
@@ -199,7 +212,7 @@ def _covered_row(c: Coverage) -> list[str]:
 def _cell_row(c: Cell) -> list[str]:
     lost = "**yes**" if c.falls else ("no" if c.shown else "not shown by the scan")
     change = f"{c.change.estimate:+.3f} [{c.change.low:+.3f}, {c.change.high:+.3f}]".replace("-", "−")
-    head = [c.modality, c.label, f"{c.radius:g}", f"{c.contrast:g}", str(c.insertions)]
+    head = [c.modality, c.label, f"{c.radius:g}", f"{c.contrast:g}", str(c.insertions), f"{c.kept:.0%}"]
     return [*head, _area(c.scan), _area(c.result), change, f"{c.p:.2g}", lost]
 
 

@@ -70,6 +70,7 @@ def test_an_enhancement_that_blurs_small_structures_away_is_found_out(scan):
     (kept,) = cells(insert(scan, lambda volume, noise, **_: Enhanced(volume.voxels, None), extent, 100), extent)
     assert kept.shown
     assert kept.change.estimate == 0
+    assert kept.kept == 1
     assert not kept.falls
 
     def with_noise_of_its_own(volume: Volume, noise: NoiseEstimate, **_: object) -> Enhanced:
@@ -79,6 +80,7 @@ def test_an_enhancement_that_blurs_small_structures_away_is_found_out(scan):
     (lost,) = cells(insert(scan, with_noise_of_its_own, extent, 100), extent)
     assert lost.falls
     assert lost.change.high < 0
+    assert lost.kept < 0.3
 
 
 def test_sites_are_apart_and_clear_of_the_border_in_millimetres():
