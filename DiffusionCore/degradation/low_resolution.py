@@ -120,7 +120,7 @@ def expected_residual(
     relative = _relative_residual(y.shape, axes, correlation)
     level = amplitude * float(np.median(relative))
     if content == 0:
-        return np.broadcast_to(np.float32(amplitude) * relative, y.shape), level
+        return np.multiply(np.float32(amplitude), np.broadcast_to(relative, y.shape)), level
     from scipy.ndimage import gaussian_filter
 
     mean = gaussian_filter(y, content, mode="nearest")

@@ -22,7 +22,7 @@ def estimate_slice_width(voxels: npt.NDArray, spacing: Sequence[float], axis: in
     Anatomy is about as rough along all axes. So the plane's axes, which are finer, are sliced as thickly on purpose, by a
     Gaussian of a width that is sought, until their slices follow on each other as smoothly as the scan's own do. What is
     compared is the mean square of second over that of first differences, which does not depend on contrast and little
-    on direction; `sigma`, the noise's standard deviation, is taken out of the scan's own. Right to about a tenth.
+    on direction; `sigma`, the noise's standard deviation, is taken out of the scan's own. On heads right to a fifth.
 
     None where no axis of the plane is twice finer, there are under 6 slices, or no width within 0.5 to 1.6 of the
     distance between slices fits.

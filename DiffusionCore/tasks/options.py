@@ -151,7 +151,9 @@ def parse_options(model: type[Options], /, **given: object) -> Options:
 def sentence(model: type[Options], error: ValidationError) -> str:
     """The first thing wrong, e.g. '--steps must be 1 to 1000, got 0'."""
     first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
+    if not first["loc"]:  # two options that do not go together
+        return first["msg"].removeprefix("Value error, ")
+    name = str(first["loc"][0])
     flag = "--" + name.replace("_", "-")
     if first["type"] == "extra_forbidden":
         known = ", ".join("--" + field.replace("_", "-") for field in model.model_fields)

@@ -80,8 +80,8 @@ def super_resolve(
     progress.stage("measure noise")
     noise = estimate_sigma(volume.voxels, volume.modality, volume.spacing)
     thickness, notes = slice_thickness(volume, grid, stages, asked, noise)
+    unsuited = check_resolvable(volume, stages, noise, force=asked.force)
     normalisation = normalisation_for(volume, stages[0].model.card.normalisation)
-    unsuited = check_resolvable(volume, stages, noise.sigma / normalisation.scale, noise, force=asked.force)
     if reference is not None:
         check_same_grid(on_grid(volume, grid, np.zeros(grid.shape, np.uint8)), reference, "reference")
 

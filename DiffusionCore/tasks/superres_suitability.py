@@ -11,6 +11,7 @@ from ..errors import Refused, UsageError
 from ..metrics import NoiseEstimate
 from ..metrics.slice_width import estimate_slice_width
 from ..volume import Volume
+from ..volume.intensity import normalisation_for
 from .cascade import Stage
 from .finer_grid import FinerGrid, slice_axis
 from .suitability import ALWAYS_REFUSED, size_concerns
@@ -20,13 +21,8 @@ if TYPE_CHECKING:
     from ..models import Card
 
 
-def check_resolvable(
-    volume: Volume, stages: Sequence[Stage], sigma: float, noise: NoiseEstimate, *, force: bool
-) -> tuple[str, ...]:
-    """Warnings, as sentences. Raises `Refused` for what a card refuses, unless `force`.
-
-    sigma  the scan's noise, normalised
-    """
+def check_resolvable(volume: Volume, stages: Sequence[Stage], noise: NoiseEstimate, *, force: bool) -> tuple[str, ...]:
+    """Warnings, as sentences. Raises `Refused` for what a card refuses, unless `force`."""
     found: list[tuple[str, str]] = []
     first = stages[0].model.card
     if volume.modality != first.modality:
@@ -36,16 +32,8 @@ def check_resolvable(
         found.append(("units", f"the values of this CT, {lowest:g} to {highest:g}, are no HU; rescale them first"))
     found += size_concerns(volume, first)
     found += spacing_concerns(volume, first)
-    high = first.valid.sigma_normalised.high
-    if noise.reliable and sigma > 1.2 * high:
-        percent = "HU" if volume.modality == "CT" else "% of the brightest tissue"
-        unit = 1000 if volume.modality == "CT" else 100
-        found.append(
-            (
-                "sigma",
-                f"the noise is {unit * sigma:.2g} {percent}, trained was up to {unit * high:.2g}; `enhance` it first",
-            )
-        )
+    if volume.modality == first.modality and noise.reliable:
+        found += noise_concerns(volume, first, noise)
     for stage in stages:
         largest, trained = max(stage.factors), stage.spec.factor
         if not trained.low * 0.95 <= largest <= trained.high * 1.05:
@@ -60,6 +48,17 @@ def check_resolvable(
     if refused and not force:
         raise Refused(f"{refused[0]}; --force to go on")
     return tuple(what for _, what in found)
+
+
+def noise_concerns(volume: Volume, card: Card, noise: NoiseEstimate) -> list[tuple[str, str]]:
+    """Whether there is more noise than the model was trained on; by its lower bound, since estimates hold anatomy."""
+    sigma = (noise.lower or noise.sigma) / normalisation_for(volume, card.normalisation).scale
+    high = card.valid.sigma_normalised.high
+    if sigma <= 1.2 * high:
+        return []
+    words, unit = ("HU", 1000) if volume.modality == "CT" else ("% of the brightest tissue", 100)
+    said = f"the noise is {unit * sigma:.2g} {words}, trained was up to {unit * high:.2g}; `enhance` it first"
+    return [("sigma", said)]
 
 
 def spacing_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:

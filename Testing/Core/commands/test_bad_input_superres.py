@@ -1,0 +1,149 @@
+"""Super-resolution of odd scans: case -> exit code, or success. One clear sentence, no output, the input untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from DiffusionCore.__main__ import main
+from DiffusionCore.models import Range
+from DiffusionCore.models.card import ResolutionSpec
+from DiffusionCore.volume import Volume, read_volume, write_volume
+
+OK, USAGE, INPUT, MODEL, OUTPUT, REFUSED = 0, 2, 3, 4, 5, 7
+TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scan of `shape` (K, J, I) and `spacing` (i, j, k) mm, the options, the exit code; of a success the new shape."""
+
+    name: str
+    arguments: tuple[str, ...]
+    code: int
+    said: str = ""
+    shape: tuple[int, int, int] = (8, 10, 12)
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    becomes: tuple[int, int, int] | None = None
+    turn: np.ndarray = field(default_factory=lambda: np.eye(3))
+
+
+CASES = [
+    Case("nothing asked", (), OK, becomes=(16, 20, 24)),
+    Case("factor 2", ("--factor", "2"), OK, becomes=(16, 20, 24)),
+    Case("factor 4", ("--factor", "4"), OK, becomes=(32, 40, 48)),
+    Case("factor 3.7", ("--factor", "3.7"), OK, becomes=(30, 37, 44)),
+    Case("factor 0", ("--factor", "0"), USAGE, "--factor must be above 1, got 0"),
+    Case("factor 1", ("--factor", "1"), USAGE, "--factor must be above 1, got 1"),
+    Case("factor 0.5", ("--factor", "0.5"), USAGE, "--factor"),
+    Case("factor 99", ("--factor", "99"), USAGE, "--factor"),
+    Case("factor no number", ("--factor", "two"), USAGE, "--factor"),
+    Case("factor and spacing", ("--factor", "2", "--spacing", "0.5"), USAGE, "give one of them"),
+    Case("non-integer spacing", ("--spacing", "0.45"), OK, becomes=(18, 22, 27)),
+    Case("spacing by axis", ("--spacing", "0.5,0.5,1"), OK, becomes=(8, 20, 24)),
+    Case("spacing coarser", ("--spacing", "2"), USAGE, "not finer than the scan's 1×1×1 mm"),
+    Case("spacing coarser along one axis", ("--spacing", "0.5,0.5,2"), USAGE, "not finer"),
+    Case("spacing the same", ("--spacing", "1"), USAGE, "not finer"),
+    Case("spacing 0", ("--spacing", "0"), USAGE, "above 0"),
+    Case("spacing of two", ("--spacing", "1,2"), USAGE, "--spacing"),
+    Case("one slice", ("--factor", "2"), REFUSED, "several slices", shape=(1, 16, 16)),
+    Case("two slices", ("--factor", "2"), OK, shape=(2, 16, 16), becomes=(4, 32, 32)),
+    Case("odd sizes", ("--factor", "2"), OK, shape=(7, 9, 11), becomes=(14, 18, 22)),
+    Case("odd sizes, no whole factor", ("--factor", "1.5"), OK, shape=(7, 9, 11), becomes=(11, 14, 17)),
+    Case("thick slices", ("--axes", "slice"), OK, spacing=(1, 1, 4), becomes=(32, 10, 12)),
+    Case("unequal axes", ("--spacing", "0.5"), OK, spacing=(1.0, 1.0, 2.0), becomes=(32, 20, 24)),
+    Case("unequal axes, all doubled", ("--factor", "2"), OK, spacing=(0.8, 1, 3), becomes=(16, 20, 24)),
+    Case("slices as thin as the plane", ("--axes", "slice"), USAGE, "already"),
+    Case("gap", ("--axes", "slice", "--gap", "1"), OK, spacing=(1, 1, 4), becomes=(32, 10, 12)),
+    Case("gap as wide as the slices", ("--axes", "slice", "--gap", "4"), USAGE, "leaves nothing", spacing=(1, 1, 4)),
+    Case("gap and thickness", ("--axes", "slice", "--gap", "1", "--thickness", "3"), USAGE, "one of them"),
+    Case("rotated grid", ("--factor", "2"), OK, turn=TURN, becomes=(16, 20, 24)),
+    Case("left-handed grid", ("--factor", "2"), OK, turn=np.diag([1.0, 1, -1]), becomes=(16, 20, 24)),
+    Case("one stage for 4", ("--factor", "4", "--stages", "1"), USAGE, "--stages 1"),
+    Case("consistency 2", ("--consistency", "2"), USAGE, "--consistency must be 0 to 1"),
+    Case("no such model", ("--model", "nothing"), MODEL, "nothing"),
+    Case("uncertainty without samples", ("--uncertainty", "u.nii.gz"), USAGE, "uncertainty"),
+    Case("CT for an MR model", ("--modality", "CT"), MODEL, "no installed model"),
+]
+
+
+@pytest.fixture(scope="module")
+def models(make_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of installed, untrained models: ×2, and thin slices from thick ones."""
+    root = tmp_path_factory.mktemp("installed")
+    twice = ResolutionSpec(kind="kspace", axes=("all", "plane"), factor=Range(low=1.3, high=2.2))
+    thin = ResolutionSpec(kind="profile", axes=("slices",), factor=Range(low=2, high=6), typical=4)
+    make_model(root / "sr-x2", task="super_resolve", resolution=twice)
+    make_model(root / "sr-thin", task="super_resolve", resolution=thin)
+    return root
+
+
+@pytest.fixture
+def place(
+    models: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """An empty folder to work in; the models are all that is installed."""
+    empty = tmp_path_factory.mktemp("bundled")
+    monkeypatch.setattr("DiffusionCore.models.registry.bundled_folder", lambda: empty)
+    monkeypatch.setenv("DIFFUSIONCORE_MODELS", str(models))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def scan(case: Case) -> Volume:
+    k, j, i = np.meshgrid(*(np.linspace(-1, 1, n) if n > 1 else np.zeros(1) for n in case.shape), indexing="ij")
+    voxels = np.rint(500 * np.exp(-2 * (k**2 + j**2 + i**2))).astype(np.int16)
+    matrix = np.eye(4)
+    matrix[:3, :3] = case.turn @ np.diag(case.spacing)
+    matrix[:3, 3] = (3, 5, -7)
+    return Volume(voxels, matrix, "MR")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_case_ends_as_it_should(case: Case, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_volume(scan(case), place / "head.nii.gz")
+    before = source.read_bytes()
+    modality = () if "--modality" in case.arguments else ("--modality", "MR")
+    code = main(["superres", str(source), str(place / "out.nii.gz"), *modality, *case.arguments, "--quiet"])
+    said = capsys.readouterr().err
+    assert (code, case.said in said) == (case.code, True), said
+    assert source.read_bytes() == before
+    assert sorted(path.name for path in place.iterdir()) == ["head.nii.gz"] + ["out.nii.gz"] * (code == OK)
+    if code != OK:
+        assert said.count("\n") == 1
+        return
+    result = read_volume(place / "out.nii.gz")
+    assert result.shape == case.becomes
+    centres = [v.ijk_to_ras @ [*(np.array(v.shape[::-1]) - 1) / 2, 1] for v in (scan(case), result)]
+    np.testing.assert_allclose(*centres, atol=1e-3)
+
+
+def test_dicom_in_derived_dicom_out(place: Path, dicom: ModuleType) -> None:
+    """A new series on the finer grid that says where it comes from and that its detail is estimated."""
+    import pydicom
+
+    dicom.series(place / "in", dicom.phantom((8, 24, 20)), dicom.lps_matrix((1.0, 1.0, 1.0)), "MR")
+    assert main(["superres", str(place / "in"), str(place / "fine"), "--quiet"]) == OK
+    files = sorted((place / "fine").glob("*.dcm"))
+    image, source = pydicom.dcmread(files[0]), pydicom.dcmread(next((place / "in").iterdir()))
+    assert (len(files), image.Rows, image.Columns) == (16, 48, 40)
+    assert [float(s) for s in image.PixelSpacing] == [0.5, 0.5]
+    assert float(image.SpacingBetweenSlices) == 0.5
+    assert image.StudyInstanceUID == source.StudyInstanceUID
+    assert image.SeriesInstanceUID != source.SeriesInstanceUID
+    assert "estimated" in image.DerivationDescription
+    assert image.DerivationCodeSequence[0].CodeMeaning == "Spatial resampling"
+
+
+def test_many_scans_into_a_folder(place: Path) -> None:
+    for name in ("a", "b"):
+        write_volume(scan(CASES[0]), place / f"{name}.nii.gz")
+    (place / "c.nii.gz").write_bytes(b"nothing")
+    arguments = [str(place / f"{n}.nii.gz") for n in "abc"]
+    assert main(["superres", *arguments, str(place / "fine"), "--modality", "MR", "--quiet"]) == 1
+    assert sorted(p.name for p in (place / "fine").iterdir()) == ["a.nii.gz", "b.nii.gz", "report.csv"]

@@ -1,0 +1,268 @@
+"""Super-resolution: the physical box stays, stages follow each other, the result agrees with the scan it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from DiffusionCore.degradation import axis_lowering, lowered
+from DiffusionCore.errors import InputError, ModelError, Refused, UsageError
+from DiffusionCore.models import Range, load_model
+from DiffusionCore.models.card import ResolutionSpec
+from DiffusionCore.models.registry import Model
+from DiffusionCore.tasks.cascade import axis_groups, plan_cascade, split_factor
+from DiffusionCore.tasks.finer_grid import finer_grid
+from DiffusionCore.tasks.super_resolve import super_resolve
+from DiffusionCore.tasks.superres_options import SuperResolveOptions
+from DiffusionCore.volume import Volume
+from DiffusionCore.volume.geometry import to_ras
+
+TWICE = ResolutionSpec(kind="kspace", axes=("all", "plane"), factor=Range(low=1.3, high=2.2), softening=1.0)
+THIN = ResolutionSpec(
+    kind="profile",
+    axes=("slices",),
+    factor=Range(low=2, high=6),
+    typical=4,
+    thickness=Range(low=0.7, high=1.2),
+)
+
+
+@pytest.fixture(scope="module")
+def models(make_model: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> list[Model]:
+    """Untrained: ×2 along all axes or the plane, and thin slices from thick ones, of MR."""
+    root = tmp_path_factory.mktemp("superres")
+    made = [
+        make_model(root / "sr-x2", task="super_resolve", resolution=TWICE),
+        make_model(root / "sr-thin", task="super_resolve", resolution=THIN),
+    ]
+    return [load_model(folder) for folder in made]
+
+
+def turned(shape: tuple[int, int, int], spacing: tuple[float, float, float], left_handed: bool = False) -> Volume:
+    """A smooth ball on an oblique grid; spacing along (i, j, k)."""
+    k, j, i = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+    voxels = 500 * np.exp(-3 * (k**2 + j**2 + i**2)) + 20
+    angle = 0.4
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    matrix = np.eye(4)
+    matrix[:3, :3] = turn @ np.diag(spacing) @ (np.diag([1, 1, -1]) if left_handed else np.eye(3))
+    matrix[:3, 3] = (5, -7, 11)
+    return Volume(voxels.astype(np.float32), matrix, "MR")
+
+
+def asked(**options: object) -> SuperResolveOptions:
+    return SuperResolveOptions(**options)
+
+
+@pytest.mark.parametrize("left_handed", [False, True])
+@pytest.mark.parametrize("options", [{"factor": 2}, {"factor": 4}, {"spacing": "0.4,0.5,0.9"}, {"spacing": "0.7"}])
+def test_the_physical_box_keeps_its_centre_and_spacings_are_exact(left_handed: bool, options: dict) -> None:
+    volume = turned((12, 15, 18), (0.9, 1.1, 2.0), left_handed)
+    grid = finer_grid(volume, asked(**options))
+    fine = Volume(np.zeros(grid.shape, np.float32), grid.ijk_to_ras, "MR")
+    centres = [to_ras(v.ijk_to_ras, (np.array(v.shape[::-1]) - 1) / 2) for v in (volume, fine)]
+    np.testing.assert_allclose(*centres, atol=1e-9)
+    np.testing.assert_allclose(np.array(volume.spacing) / fine.spacing, grid.factors, rtol=1e-12)
+    if "factor" in options:  # whole numbers: the corners stay too, and index 0 lies at -0.5 + 0.5 / f
+        old = -0.5 + 0.5 / options["factor"]
+        np.testing.assert_allclose(fine.ijk_to_ras[:3, 3], to_ras(volume.ijk_to_ras, [old] * 3), atol=1e-9)
+    if options.get("spacing") == "0.4,0.5,0.9":
+        np.testing.assert_allclose(fine.spacing, (0.9, 0.5, 0.4), rtol=1e-12)
+
+
+def test_slices_become_as_thin_as_the_plane_is_fine() -> None:
+    grid = finer_grid(turned((6, 20, 20), (1.0, 1.0, 4.0)), asked(axes="slice"))
+    assert grid.factors == (4.0, 1.0, 1.0)
+    assert grid.shape == (24, 20, 20)
+
+
+def test_one_number_leaves_finer_axes_alone_and_says_so() -> None:
+    grid = finer_grid(turned((6, 20, 20), (0.8, 0.8, 4.0)), asked(spacing="1"))
+    assert grid.factors == (4.0, 1.0, 1.0)
+    assert "left as they are" in grid.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"spacing": "5"}, "not finer"),
+        ({"spacing": "0.5,0.5,6"}, "not finer"),
+        ({"spacing": "0.05"}, "more than 8 times"),
+        ({"axes": "slice", "spacing": "9"}, "not finer"),
+    ],
+)
+def test_what_is_not_finer_is_said(options: dict, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        finer_grid(turned((6, 20, 20), (1.0, 1.0, 4.0)), asked(**options))
+
+
+def test_isotropic_slices_are_as_fine_as_the_plane_already() -> None:
+    with pytest.raises(UsageError, match="already"):
+        finer_grid(turned((6, 20, 20), (1.0, 1.0, 1.0)), asked(axes="slice"))
+
+
+@pytest.mark.parametrize(
+    ("total", "stages", "steps"),
+    [
+        (2, None, (2,)),
+        (2.2, None, (2.2,)),
+        (4, None, (2, 2)),
+        (3.7, None, (2, 1.85)),
+        (2.5, None, (2.5**0.5,) * 2),
+        (2, 2, (2**0.5,) * 2),
+        (8, None, (2, 2, 2)),
+    ],
+)
+def test_a_factor_is_split_into_what_the_model_was_trained_for(total: float, stages: int | None, steps: tuple) -> None:
+    assert split_factor(total, TWICE, stages) == pytest.approx(steps)
+
+
+def test_too_few_stages_are_said() -> None:
+    with pytest.raises(UsageError, match=r"trained are 2\.2"):
+        split_factor(4, TWICE, 1)
+
+
+def test_axes_are_done_together_where_they_are_alike_and_the_coarsest_first_where_not() -> None:
+    isotropic, thick = (1.0, 1.0, 1.0), (5.0, 1.0, 1.0)
+    assert axis_groups(isotropic, (2, 2, 2)) == [((0, 1, 2), "all")]
+    assert axis_groups(thick, (1, 2, 2)) == [((1, 2), "plane")]
+    assert axis_groups(thick, (5, 1, 1)) == [((0,), "slices")]
+    assert axis_groups(thick, (5, 2, 2)) == [((0,), "slices"), ((1, 2), "plane")]
+
+
+@pytest.mark.parametrize("shape", [(7, 9, 11), (5, 16, 13)])
+@pytest.mark.parametrize("factor", [2.5, 3.7, 4.0])
+def test_grids_between_stages_fill_the_same_box(models: list[Model], shape: tuple, factor: float) -> None:
+    stages = plan_cascade(models, shape, (1.0, 1.0, 1.0), (factor,) * 3)
+    sizes = shape
+    for stage in stages[:-1]:
+        sizes = tuple(n * f for n, f in zip(sizes, stage.factors, strict=True))
+        np.testing.assert_allclose(sizes, np.rint(sizes), atol=1e-9)
+    np.testing.assert_allclose(np.prod([stage.factors for stage in stages], axis=0), factor)
+    assert [stage.repeats for stage in stages] == [False] + [True] * (len(stages) - 1)
+
+
+@pytest.mark.parametrize("options", [{"factor": 2}, {"factor": 4}, {"factor": 3.7}, {"axes": "slice", "factor": 3}])
+def test_the_result_made_coarse_again_is_the_scan(models: list[Model], options: dict) -> None:
+    volume = turned((9, 11, 13), (1.0, 1.0, 1.0))
+    result = super_resolve(volume, loaded=models, force=True, **options)
+    assert result.volume.shape == finer_grid(volume, asked(**options)).shape
+    assert result.volume.voxels.dtype == volume.voxels.dtype
+    assert result.consistency.after <= min(0.005, result.consistency.before) + 1e-6
+    assert result.metrics["consistency"]["after, % of p99.5"] == pytest.approx(100 * result.consistency.after)
+    names = [stage["model"]["name"] for stage in result.provenance["stages"]]
+    wanted = {2: ["sr-x2"], 4: ["sr-x2"] * 2, 3.7: ["sr-x2"] * 2, 3: ["sr-thin"]}
+    assert names == wanted[options["factor"]]
+
+
+def test_without_consistency_the_result_is_as_the_model_made_it(models: list[Model]) -> None:
+    volume = turned((9, 11, 13), (1.0, 1.0, 1.0))
+    left = super_resolve(volume, loaded=models, force=True, consistency=0).consistency
+    assert left.before == left.after
+
+
+def test_strength_0_is_the_interpolated_scan(models: list[Model]) -> None:
+    volume = turned((9, 11, 13), (1.0, 1.0, 1.0))
+    result = super_resolve(volume, loaded=models, force=True, strength=0, consistency=0)
+    np.testing.assert_array_equal(result.volume.voxels, result.interpolated.voxels)
+
+
+def test_a_blob_stays_where_it_is(models: list[Model]) -> None:
+    """Its centre of mass in the patient, to a hundredth of a voxel, on an oblique left-handed grid of unequal spacing."""
+    volume = turned((14, 15, 18), (0.9, 1.1, 1.3), left_handed=True)
+    result = super_resolve(volume, loaded=models, force=True, strength=0, consistency=0)
+
+    def centre(scan: Volume) -> np.ndarray:
+        weights = np.maximum(scan.voxels.astype(float) - 60, 0)
+        kji = np.argwhere(weights > 0)
+        return np.average(to_ras(scan.ijk_to_ras, kji[:, ::-1]), axis=0, weights=weights[weights > 0])
+
+    assert np.linalg.norm(centre(result.volume) - centre(volume)) < 0.05
+
+
+def test_the_axis_across_the_slices_may_be_any(models: list[Model]) -> None:
+    """A scan stored with its slices along i gives the same voxels as the one stored along k."""
+    volume = turned((6, 16, 16), (1.0, 1.0, 4.0))
+    swapped = Volume(np.ascontiguousarray(volume.voxels.transpose(2, 1, 0)), volume.ijk_to_ras[:, [2, 1, 0, 3]], "MR")
+    one, other = (super_resolve(v, loaded=models, axes="slice", force=True).volume for v in (volume, swapped))
+    np.testing.assert_allclose(other.voxels.transpose(2, 1, 0), one.voxels, rtol=1e-3, atol=0.5)
+
+
+def test_tiles_change_nothing(models: list[Model]) -> None:
+    volume = turned((20, 22, 24), (1.0, 1.0, 1.0))
+    whole, tiled = (super_resolve(volume, loaded=models, force=True, tile=t).volume.voxels for t in (None, 16))
+    np.testing.assert_allclose(tiled, whole, atol=1.0 if load_is_bf16(whole) else 0.01)
+
+
+def load_is_bf16(_: np.ndarray) -> bool:
+    """On a machine whose bfloat16 is fast, other tiles round differently."""
+    import torch
+
+    from DiffusionCore.inference import choose_dtype
+
+    return choose_dtype(torch.device("cpu"), "auto") is torch.bfloat16
+
+
+def test_samples_have_a_spread_and_a_seed_gives_the_same(models: list[Model]) -> None:
+    volume = turned((8, 8, 8), (1.0, 1.0, 1.0))
+    settings = {"loaded": models, "force": True, "samples": 2, "steps": 2, "seed": 3}
+    first, again = (super_resolve(volume, **settings) for _ in range(2))
+    assert first.uncertainty is not None and first.uncertainty.shape == first.volume.shape
+    np.testing.assert_array_equal(first.uncertainty.voxels, again.uncertainty.voxels)
+
+
+def test_integers_stay_integers_and_amplitudes_are_not_negative(models: list[Model]) -> None:
+    volume = turned((9, 11, 13), (1.0, 1.0, 1.0))
+    integer = Volume(volume.voxels.astype(np.uint8), volume.ijk_to_ras, "MR")
+    assert super_resolve(integer, loaded=models, force=True).volume.voxels.dtype == np.uint8
+
+
+def test_figures_against_a_reference(models: list[Model]) -> None:
+    fine = turned((18, 22, 26), (0.5, 0.5, 0.5))
+    axes = [axis_lowering(n, 2.0, "kspace") for n in fine.shape]
+    matrix = fine.ijk_to_ras.copy()
+    matrix[:3, 3] += matrix[:3, :3] @ np.full(3, 0.5)
+    matrix[:3, :3] *= 2
+    coarse = Volume(lowered(fine.voxels, axes), matrix, "MR")
+    result = super_resolve(coarse, loaded=models, reference=fine, force=True)
+    assert result.metrics["reference"]["after"]["PSNR, dB"] > 25
+    with pytest.raises(InputError, match="grid"):
+        super_resolve(coarse, loaded=models, reference=coarse, force=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "share"),
+    [({"thickness": 4.0}, 1.0), ({"gap": 1.0}, 0.75), ({"thickness": 12.0}, 1.2)],
+)
+def test_slices_are_as_thick_as_given_within_what_was_trained(models: list[Model], options: dict, share: float) -> None:
+    result = super_resolve(turned((6, 16, 16), (1, 1, 4)), loaded=models, axes="slice", force=True, **options)
+    assert result.provenance["slice_thickness"]["k"] == pytest.approx(share)
+    assert any("trained were" in warning for warning in result.warnings) == (options.get("thickness") == 12.0)
+
+
+def test_a_gap_cannot_be_all(models: list[Model]) -> None:
+    with pytest.raises(UsageError, match="leaves nothing"):
+        super_resolve(turned((6, 16, 16), (1, 1, 4)), loaded=models, axes="slice", gap=4.0)
+
+
+def test_what_no_model_was_trained_for_is_said(models: list[Model]) -> None:
+    volume = turned((6, 16, 16), (1, 1, 4))
+    with pytest.raises(ModelError, match="the slices"):
+        super_resolve(volume, loaded=models[:1], axes="slice")
+    with pytest.raises(Refused, match="CT"):
+        super_resolve(Volume(volume.voxels - 1000, volume.ijk_to_ras, "CT"), loaded=models)
+    with pytest.raises(Refused, match="several slices"):
+        super_resolve(turned((1, 16, 16), (1, 1, 4)), loaded=models)
+
+
+def test_padding_of_a_ct_is_never_spread_into_tissue(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    model = load_model(make_model(tmp_path / "sr-ct", "CT", task="super_resolve", resolution=TWICE))
+    voxels = np.full((6, 24, 24), -1000, np.int16)
+    voxels[:, 6:18, 6:18] = 40
+    voxels[:, :3] = -3024
+    result = super_resolve(Volume(voxels, np.eye(4), "CT"), loaded=[model], force=True)
+    assert np.all(result.volume.voxels[:, :6] == -3024)
+    assert result.volume.voxels[:, 6:].min() > -1600
