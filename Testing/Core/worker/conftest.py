@@ -112,7 +112,7 @@ class WorkerProcess:
                 stream.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def large() -> Volume:
     """A noisy scan of 96³ voxels, which takes the untrained network a while in many steps."""
     rng = np.random.default_rng(0)
@@ -137,7 +137,7 @@ def start(tiny_models: Path, tmp_path: Path) -> Iterator[Callable[..., WorkerPro
         worker.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def make_worker(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., WorkerProcess]]:
     """make_worker(code="") -> one for many tests: what one of them does must not matter to the next."""
     begun: list[tuple[WorkerProcess, Path]] = []
@@ -155,6 +155,6 @@ def make_worker(tiny_models: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         assert list(place.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def worker(make_worker: Callable[..., WorkerProcess]) -> WorkerProcess:
     return make_worker()

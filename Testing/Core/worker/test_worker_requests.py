@@ -13,7 +13,7 @@ GRID = np.eye(4).tolist()
 
 
 def submit(**changes: object) -> dict:
-    volume = {"file": "in-9.npy", "matrix": GRID, "modality": "MR"}
+    volume = {"file": "in-none.npy", "matrix": GRID, "modality": "MR"}
     return {"type": "submit", "id": "x", "task": "enhance", "options": {}, "volumes": {"volume": volume}, **changes}
 
 
@@ -71,7 +71,7 @@ def test_empty_lines_are_nothing(worker):
         ({"options": []}, 2, "options is wrong"),
         ({"volumes": {}}, 2, "enhance needs a volume as 'volume'"),
         ({"volumes": []}, 2, "volumes is wrong"),
-        ({}, 3, "in-9.npy cannot be read"),
+        ({}, 3, "in-none.npy cannot be read"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused_with_its_reason(worker, changes, code, says):
@@ -98,7 +98,7 @@ def test_a_job_that_cannot_be_is_refused_with_its_reason(worker, changes, code, 
     ],
 )
 def test_a_volume_is_a_name_in_the_folder_a_matrix_and_a_modality(changes):
-    volume = {"file": "in-9.npy", "matrix": GRID, "modality": "MR", **changes}
+    volume = {"file": "in-none.npy", "matrix": GRID, "modality": "MR", **changes}
     with pytest.raises(NotUnderstood) as caught:
         parse_request(json.dumps(submit(volumes={"volume": volume})).encode())
     assert caught.value.asker == "x"
