@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+import yaml
 from pydantic import ValidationError
 
+from DiffusionCore.commands.train import main
 from DiffusionCore.errors import InputError, UsageError
 from DiffusionCore.training.classify.cases import check_cases, read_cases
-from DiffusionCore.training.classify.class_split import make_class_split, write_class_split
+from DiffusionCore.training.classify.class_split import load_class_split, make_class_split, write_class_split
 from DiffusionCore.training.classify.config import ClassifyData
 from DiffusionCore.training.classify.scans import find_scans, network_view
 from DiffusionCore.volume import Volume, read_volume
@@ -202,3 +205,21 @@ def test_a_configuration_without_its_parts_is_refused():
         ClassifyData(target="folders", classes=("a", "b"), size=SIZE)
     with pytest.raises(ValidationError, match="same name"):
         ClassifyData(target="medmnist", file="x", classes=("a", "a"), size=SIZE)
+
+
+def test_the_command_makes_the_split_that_the_configuration_names(folders, tmp_path, capsys):
+    content = {
+        "task": "classify",
+        "name": "x",
+        "data": {"target": "folders", "root": str(folders.root), "split": "split.json", "classes": ["well", "ill"]},
+    }
+    content["data"]["size"] = list(SIZE)
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(content))
+    assert main([str(tmp_path / "x.yaml"), "--make-split", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["split"].endswith("split.json")
+    assert len(load_class_split(tmp_path / "split.json", folders.classes).train) == 8
+
+
+def test_only_a_classifiers_configuration_has_a_split_to_make(world):
+    with pytest.raises(UsageError, match="task: classify"):
+        main([str(world / "tiny.yaml"), "--make-split"])
