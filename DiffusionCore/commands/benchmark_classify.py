@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..benchmark.classify.cnn_rivals import Augment
     from ..benchmark.classify.datasets import Source
 
-DATASETS = ("adrenal", "mr-sarcoma")
+DATASETS = ("adrenal", "adrenal-64", "mr-sarcoma")
 # A look at whether everything runs has no time for the epochs of a configuration.
 QUICK = ("guidance.epochs=1", "labels.epochs=1")
 

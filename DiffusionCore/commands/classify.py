@@ -60,6 +60,8 @@ def say_one(report: dict) -> None:
             (name, p["probability"], *p["samples 5 to 95 %"]) for name, p in sorted(report["probabilities"].items())
         ]
         print_table(("class", "probability", "5 % of samples", "95 %"), rows)
+        if "contour" in report:
+            print(f"the first region {'meets' if report['contour']['first region meets it'] else 'misses'} the contour")
     elif not report["abstained"]:
         rows = [(r["label"], r["note"], *(round(x, 1) for x in r["centre_ras_mm"])) for r in report["regions"]]
         print_table(("place", "what", "R mm", "A mm", "S mm"), rows or [("none", "", "", "", "")])

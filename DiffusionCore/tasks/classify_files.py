@@ -24,7 +24,7 @@ from ..volume.formats import DICOM, input_format
 from ..volume.geometry import to_ijk
 from .classify import ClassifyResult, classify
 from .classify_options import ClassifyFileOptions, ClassifyOptions
-from .scan_files import all_or_nothing, parse_roi
+from .scan_files import all_or_nothing, parse_roi, read_mask
 
 if TYPE_CHECKING:
     from ..models import Classifier
@@ -36,11 +36,12 @@ FOR_MANY = ("report", "csv")
 
 @dataclass(frozen=True, eq=False)
 class Classified:
-    """One of the scans of a run: its result, or the error that it ended in."""
+    """One of the scans of a run: its result, or the error that it ended in; what a given contour showed."""
 
     source: Path
     result: ClassifyResult | None
     error: Exception | None = None
+    contour: dict[str, Any] | None = None
 
 
 def classify_files(
@@ -92,7 +93,8 @@ def run_all(
             region = parse_roi(files.roi, volume) if files.roi else None
             result = classify(volume, region=region, progress=own, loaded=loaded, **options.model_dump())
             write_result(volume, result, files)
-            found.append(Classified(source, result))
+            contour = against_contour(volume, result, files.contour) if files.contour else None
+            found.append(Classified(source, result, contour=contour))
         except Cancelled:
             raise
         except Exception as error:  # whatever is wrong with one scan, the others are to be done
@@ -109,8 +111,8 @@ def check_places(sources: Sequence[Path], files: ClassifyFileOptions) -> None:
         raise UsageError(
             f"several scans go with --{' and --'.join(FOR_MANY)} only; ask for maps and pictures one by one"
         )
-    if len(sources) > 1 and files.roi:
-        raise UsageError("--roi is a place in one scan; classify them one by one")
+    if len(sources) > 1 and (files.roi or files.contour):
+        raise UsageError("--roi and --contour are about one scan; classify them one by one")
     for source in sources if len(sources) == 1 else ():
         if input_format(source) != DICOM and files.segmentation:
             raise UsageError(f"a DICOM segmentation refers to DICOM images, and {source.name} is none")
@@ -168,6 +170,25 @@ def write_result(volume: Volume, result: ClassifyResult, files: ClassifyFileOpti
             map_label="probability, unvalidated" if searched else "saliency",
             overwrite=files.overwrite,
         )
+
+
+def against_contour(volume: Volume, result: ClassifyResult, path: Path) -> dict[str, Any]:
+    """Whether the model looked where a person's contour says that the finding is.
+
+    Raises `InputError` if the contour is empty or not on the scan's grid.
+    """
+    inside = read_mask(path, volume)
+    shares = [float(inside[box].mean()) if (box := inside_box(volume, b)).any() else 0.0 for b in result.regions]
+    found: dict[str, Any] = {
+        "first region meets it": bool(shares and shares[0] > 0),
+        "share of each region inside": [round(share, 3) for share in shares],
+    }
+    shown = result.saliency or result.probability_map
+    if shown is not None:
+        found["mean of the map inside"] = float(shown.voxels[inside].mean())
+        if not inside.all():
+            found["mean of the map outside"] = float(shown.voxels[~inside].mean())
+    return found
 
 
 def title_of(result: ClassifyResult) -> str:
@@ -237,6 +258,7 @@ def report_of(one: Classified, explain: Callable[[Exception], str]) -> dict[str,
             {"label": b.label, "centre_ras_mm": list(b.centre), "size_mm": list(b.size), "note": b.description}
             for b in result.regions
         ],
+        **({"contour": one.contour} if one.contour else {}),
         "warnings": list(result.warnings),
         "notice": notice,
         "provenance": result.provenance,

@@ -38,6 +38,13 @@ class ClassifyFileOptions(Options):
             json_schema_extra=INPUT,
         ),
     ] = None
+    contour: Annotated[
+        Path | None,
+        Field(
+            description="label map of where the finding is: the report says whether the model looked there",
+            json_schema_extra=INPUT,
+        ),
+    ] = None
     saliency: Annotated[
         Path | None, Field(description="write where the evidence lies, on the scan's grid", json_schema_extra=OUTPUT)
     ] = None

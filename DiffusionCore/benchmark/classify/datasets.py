@@ -47,6 +47,17 @@ SOURCES = (
         config="configs/classify-adrenal.yaml",
     ),
     Source(
+        name="adrenal-64",
+        title="AdrenalMNIST3D, 64³, official test split",
+        file="classify/adrenalmnist3d_64.npz",
+        index="",
+        kind="labelmap",
+        scale=255.0,
+        spacing_mm=1.0,
+        classes=("normal", "mass or hyperplasia"),
+        config="configs/classify-adrenal-64.yaml",
+    ),
+    Source(
         name="mr-sarcoma",
         title="MR T1 cubes of soft-tissue sarcoma, 24³ at 2 mm, 8 test subjects",
         file="classify/sts_mrt1_tumour24.npz",

@@ -16,7 +16,8 @@ from DiffusionCore.metrics.calibration import ReliabilityBin, fit_temperature, r
 from DiffusionCore.metrics.classifier import FIGURES, Predictions, auc, interval
 from DiffusionCore.metrics.paired_classifiers import McNemar, difference, mcnemar
 
-GATES = {"adrenal": {"AUC": 0.86, "balanced accuracy": 0.76}, "mr-sarcoma": {"AUC": 0.92}}
+ADRENAL = {"AUC": 0.86, "balanced accuracy": 0.76}
+GATES = {"adrenal": ADRENAL, "adrenal-64": ADRENAL, "mr-sarcoma": {"AUC": 0.92}}
 NOT_BELOW = (GUIDANCE, RESNET)
 DELETION, MOSAIC = 0.90, 0.80
 HEAD = ("gate", "wanted", "measured", "verdict")

@@ -107,7 +107,7 @@ def test_a_split_of_one_class_is_refused(data):
 def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match=r"sts_mrt1_tumour24\.npz"):
         read_dataset(find_source("mr-sarcoma"), tmp_path)
-    with pytest.raises(InputError, match="adrenal, mr-sarcoma"):
+    with pytest.raises(InputError, match="adrenal, adrenal-64, mr-sarcoma"):
         find_source("knee")
     with pytest.raises(UsageError, match="no arm 'vgg'"):
         chosen_arms(["vgg"])

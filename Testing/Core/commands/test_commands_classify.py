@@ -56,6 +56,22 @@ def test_everything_that_was_asked_for_is_written(mask, model, tmp_path, capsys)
     assert out["a.png"].read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_contour_says_whether_the_model_looked_there(mask, model, tmp_path, capsys):
+    assert run(mask, "--model", model, "--json") == 0
+    first = json.loads(capsys.readouterr().out)["regions"][0]["centre_ras_mm"]
+    scan = read_volume(mask)
+    i, j, k = np.rint(np.linalg.inv(scan.ijk_to_ras) @ [*first, 1])[:3].astype(int)
+    voxels = np.zeros(scan.shape, np.uint8)
+    voxels[max(k, 0) : k + 2, max(j, 0) : j + 2, max(i, 0) : i + 2] = 1
+    for name, drawn, words in (("there", voxels, "meets"), ("elsewhere", np.zeros_like(voxels), "misses")):
+        if name == "elsewhere":
+            far = np.array(scan.shape) * (np.array([k, j, i]) < np.array(scan.shape) / 2) - 1
+            drawn[tuple(np.maximum(far, 0))] = 1
+        path = write_volume(Volume(drawn, scan.ijk_to_ras, "LABEL"), tmp_path / f"{name}_mask.nii.gz")
+        assert run(mask, "--model", model, "--contour", path) == 0
+        assert f"the first region {words} the contour" in capsys.readouterr().out
+
+
 def test_json_for_machines(mask, model, capsys):
     assert run(mask, "--model", model, "--json", "--samples", 3) == 0
     report = json.loads(capsys.readouterr().out)
