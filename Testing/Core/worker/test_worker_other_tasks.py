@@ -1,12 +1,32 @@
-"""Synthesis and classification through the worker: the tasks' own results, their models kept."""
+"""Super-resolution, synthesis and classification through the worker: the tasks' own results, their models kept."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from DiffusionCore.models import Range
+from DiffusionCore.models.card import ResolutionSpec
 from DiffusionCore.tasks.classify import classify
+from DiffusionCore.tasks.super_resolve import super_resolve
 from DiffusionCore.tasks.synthesize import synthesize
 from DiffusionCore.volume import Volume
+
+
+def test_super_resolution_comes_back_on_the_finer_grid(worker, mr, make_model, tmp_path):
+    twice = ResolutionSpec(kind="kspace", axes=("all",), factor=Range(low=1.3, high=2.2), softening=1.0)
+    folder = make_model(tmp_path / "sr-x2", task="super_resolve", resolution=twice)
+    scan = Volume(mr.voxels, np.diag([1.0, 1.0, 1.0, 1.0]), "MR")
+    options = {"model": str(folder), "factor": 2.0, "threads": 1}
+    values = worker.result("super_resolve", scan, **options)
+    expected = super_resolve(scan, **options)
+    np.testing.assert_array_equal(worker.array(values["volume"]), expected.volume.voxels)
+    np.testing.assert_array_equal(values["volume"]["volume"]["matrix"], expected.volume.ijk_to_ras)
+    assert worker.array(values["interpolated"]).shape == tuple(2 * n for n in scan.shape)
+
+
+def test_super_resolution_without_a_model_says_so(worker, mr):
+    worker.submit("super_resolve", mr, "none", model="no-such-model")
+    assert worker.answer("error")["class"] == "ModelError"
 
 
 def test_synthesis_needs_no_volume(worker, tiny_cascade):
