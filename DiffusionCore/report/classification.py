@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Okabe & Ito's colours, told apart with any colour vision; the map runs from black over orange to yellow.
 SAID, OTHER, BOX, SALIENCY = "#0072B2", "#BBBBBB", "#56B4E9", "inferno"
-LEAST_SHOWN = 0.1  # below it the scan is seen bare
+LEAST_SHOWN, STRONGEST = 0.1, 0.7  # below the first the scan is seen bare; how much the map covers it at 1
 PICTURE, BARS, FOOTER = 3.3, 0.42, 0.55
 
 
@@ -110,13 +110,10 @@ def draw_classification(
     if shown is not None:
         bar = figure.colorbar(shown, cax=axes_at(left + 0.05, top + 0.1 * tall, 0.14, 0.8 * tall))
         bar.set_label(map_label, fontsize=10)
-    figure.text(
-        0.5,
-        0.28 / page[1],
-        "research only, not for clinical use   ·   bars: range of nine in ten samples",
-        ha="center",
-        fontsize=9,
-    )
+    words = "research only, not for clinical use"
+    if probabilities:
+        words += "   ·   whiskers: the range of nine in ten samples"
+    figure.text(0.5, 0.28 / page[1], words, ha="center", fontsize=9)
     return figure
 
 
@@ -149,10 +146,9 @@ def draw_plane(axes: Axes, view: PlaneView, layer: PlaneView | None, window: tup
     axes.imshow(view.image, origin="lower", aspect="auto", interpolation="nearest", cmap="gray", vmin=low, vmax=high)
     shown = None
     if layer is not None:
-        strength = np.clip(layer.image, 0, 1)
         shown = axes.imshow(
             layer.image, origin="lower", aspect="auto", interpolation="nearest", cmap=SALIENCY, vmin=0, vmax=1,
-            alpha=np.where(strength > LEAST_SHOWN, 0.15 + 0.5 * strength, 0.0),
+            alpha=STRONGEST * np.clip((layer.image - LEAST_SHOWN) / (1 - LEAST_SHOWN), 0, 1),
         )  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
