@@ -1,0 +1,144 @@
+"""`benchmark superres`: interpolations against their definitions, coarse scans at their place, tables, gates, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from DiffusionCore.benchmark.superres.cases import CT_ALL, MR_ORIGIN, MR_THICK, TEST_CASES, Case, given
+from DiffusionCore.benchmark.superres.gates import verdicts
+from DiffusionCore.benchmark.superres.interpolations import CONSISTENT, INTERPOLATIONS, interpolate
+from DiffusionCore.benchmark.superres.run import Method, run_superres_benchmark
+from DiffusionCore.benchmark.superres.scores import Row, consistency_of, edge_rise
+from DiffusionCore.errors import InputError, UsageError
+from DiffusionCore.volume import Volume, write_volume
+from DiffusionCore.volume.geometry import to_ras
+
+CASES = (
+    Case(MR_ORIGIN, "ball", "ball.nii.gz", "MR", "kspace", (2, 2, 2)),
+    Case(MR_THICK, "ball", "ball.nii.gz", "MR", "slices", (4, 1, 1)),
+    Case("real", "ball", "ball.nii.gz", "MR", "real", (3, 1, 1)),
+)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a smooth ball in the dark, on an oblique grid; 41 slices, so that not all are whole coarse ones."""
+    folder = tmp_path_factory.mktemp("scans")
+    grid = np.meshgrid(*(np.linspace(-1, 1, n) for n in (41, 48, 50)), indexing="ij")
+    radius = np.sqrt(sum(g**2 for g in grid))
+    voxels = 200 / (1 + np.exp((radius - 0.6) / 0.015)) + 50 * (radius < 0.3)
+    matrix = np.array([[0.8, -0.6, 0, 3], [0.6, 0.8, 0, 5], [0, 0, 1.2, -7], [0, 0, 0, 1]])
+    write_volume(Volume(voxels.astype(np.float32), matrix, "MR"), folder / "ball.nii.gz")
+    return folder
+
+
+@pytest.mark.parametrize("name", [*INTERPOLATIONS, CONSISTENT])
+def test_every_interpolation_keeps_a_blob_in_place_and_a_constant_constant(name: str, root: Path) -> None:
+    scan = given(CASES[0], root)
+    fine = interpolate(name, scan)
+    assert fine.shape == scan.truth.shape
+    total = [np.argwhere(v > 20).mean(axis=0) for v in (fine, scan.truth.voxels)]
+    np.testing.assert_allclose(*total, atol=0.05)
+    flat = replace(scan, coarse=scan.coarse.with_voxels(np.full(scan.coarse.shape, 7, np.float32)))
+    np.testing.assert_allclose(interpolate(name, flat), 7, rtol=1e-4)
+
+
+def test_interpolations_are_what_their_names_say(root: Path) -> None:
+    """On a line of 0, 1, 4, 9, ... in one axis: nearest repeats; linear is in between; cubics are exact on a parabola."""
+    scan = given(CASES[2], root)
+    line = np.arange(12, dtype=np.float32) ** 2
+    voxels = np.broadcast_to(line[:, None, None], (12, 4, 4)).copy()
+    scan = replace(scan, coarse=Volume(voxels, np.eye(4), "MR"))
+    middle = slice(15, 21)
+    places = (np.arange(36) - 1) / 3
+    results = {name: interpolate(name, scan)[:, 0, 0] for name in ("nearest", "linear", "cubic", "bspline-3")}
+    np.testing.assert_allclose(results["nearest"][middle], np.rint(places[middle]) ** 2, atol=1e-3)
+    linear = np.interp(places, np.arange(12), line)
+    np.testing.assert_allclose(results["linear"][middle], linear[middle], atol=1e-3)
+    for cubic in ("cubic", "bspline-3"):
+        np.testing.assert_allclose(results[cubic][middle], places[middle] ** 2, atol=0.05)
+
+
+@pytest.mark.parametrize("case", CASES[:2], ids=["kspace", "slices"])
+def test_the_coarse_scan_is_where_the_fine_one_is(case: Case, root: Path) -> None:
+    scan = given(case, root)
+    centres = [to_ras(v.ijk_to_ras, (np.array(v.shape[::-1]) - 1) / 2) for v in (scan.truth, scan.coarse)]
+    np.testing.assert_allclose(*centres, atol=1e-6)
+    np.testing.assert_allclose(np.array(scan.coarse.spacing) / scan.truth.spacing, case.factors, rtol=1e-6)
+
+
+def test_the_truth_is_consistent_and_its_edges_are_the_sharpest(root: Path) -> None:
+    scan = given(CASES[1], root)
+    assert consistency_of(scan, scan.truth.voxels) < 1e-5
+    rises = {name: edge_rise(scan, interpolate(name, scan)) for name in ("linear", "bspline-3", CONSISTENT)}
+    assert edge_rise(scan, scan.truth.voxels) < rises[CONSISTENT] <= rises["bspline-3"] < rises["linear"]
+
+
+def test_a_run_writes_tables_and_pictures(root: Path, tmp_path: Path) -> None:
+    perfect = Method("ours-1", "ours", "ours", lambda scan: interpolate(CONSISTENT, scan))
+    never = Method("rival", "rival", "learned", lambda scan: pytest.fail("not able"), able=lambda scan: False)
+    found = run_superres_benchmark(tmp_path / "out", root, [never, perfect], cases=CASES)
+    assert {path.name for path in found.files} >= {"superres.md", "superres.csv"}
+    assert sum(path.suffix == ".png" for path in found.files) == 3
+    page = (tmp_path / "out" / "superres.md").read_text(encoding="utf-8")
+    assert "| ours |" in page and "rival" not in page
+    for path in found.files:
+        assert path.stat().st_size > 100
+        assert path.suffix != ".png" or path.name in page
+    assert {row.method for row in found.rows} == {*INTERPOLATIONS, CONSISTENT, "ours-1"}
+    assert all(gate.holds for gate in found.gates if "consistency" in gate.gate)
+
+
+def test_gates_are_about_means_over_subjects_and_the_worst_consistency() -> None:
+    def row(method: str, kind: str, psnr: float, table: str, consistency: float = 0.0) -> Row:
+        case = replace(CASES[0], table=table)
+        return Row(case, method, method, kind, "", psnr, 0.9, 1.0, consistency, 0.0)
+
+    rows = [
+        *(row("ours-1", "ours", p, MR_ORIGIN, c) for p, c in ((32.0, 0.001), (34.0, 0.02))),
+        *(row("bspline-5", "interpolation", p, MR_ORIGIN) for p in (31.0, 32.0)),
+        *(row("u-net", "learned", p, MR_ORIGIN) for p in (33.0, 33.1)),
+        row("ours-1", "ours", 30.0, CT_ALL),
+        row("bspline-3", "interpolation", 28.0, CT_ALL),
+    ]
+    found = {(v.table, v.gate): v for v in verdicts(rows, "ours-1")}
+    best = found[MR_ORIGIN, "≥ best interpolation +1.5 dB"]
+    assert (best.measured, best.holds) == ("+1.50 dB (bspline-5)", True)
+    assert found[MR_ORIGIN, "≥ regression U-Net -0.1 dB"].holds
+    assert not found[MR_ORIGIN, "consistency ≤ 1 %"].holds
+    assert found[CT_ALL, "≥ B-spline +1 dB"].measured == "+2.00 dB (bspline-3)"
+
+
+def test_what_is_missing_is_said(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--model"):
+        run_superres_benchmark(tmp_path, root, [], cases=CASES)
+    with pytest.raises(InputError, match="data folder"):
+        given(TEST_CASES[0], root)
+
+
+def test_ours_are_used_for_what_they_were_trained_for(make_model: Callable[..., Path], root: Path) -> None:
+    from DiffusionCore.commands.superres_methods import superres_methods
+    from DiffusionCore.models import Range
+    from DiffusionCore.models.card import ResolutionSpec
+
+    twice = ResolutionSpec(kind="kspace", axes=("all",), factor=Range(low=1.3, high=2.2))
+    folder = make_model(root / "sr-x2", task="super_resolve", resolution=twice)
+    one, _ = superres_methods([str(folder)], [])
+    scans = [given(case, root) for case in CASES[:2]]
+    assert [one.able(scan) for scan in scans] == [True, False]
+    assert one.run(scans[0]).shape == scans[0].truth.shape
+
+
+def test_test_subjects_are_test_subjects(shared_data: Path) -> None:
+    import csv
+
+    for folder in ("mr", "ct"):
+        with (shared_data / folder / "index.csv").open(encoding="utf-8") as file:
+            split = {f"{folder}/{row['file']}": row["split"] for row in csv.DictReader(file)}
+        assert {split[case.file] for case in TEST_CASES if case.file in split} <= {"test"}
+        assert all(case.file in split for case in TEST_CASES if case.file.startswith(folder))
