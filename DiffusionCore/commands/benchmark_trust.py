@@ -54,8 +54,8 @@ def trust_table(
             calibrate(root, enhance, model, given.output / "cache", extent=extent, progress=progress)
             for model in models
         ]
-        rows = [(c.model, c.factor, c.covered, c.without_factor, ", ".join(c.subjects)) for c in found]
-        return ("model", "factor", "covered", "without it", "subjects"), rows, []
+        rows = [(c.model, c.factor, c.covered, c.without_factor, c.left_out, ", ".join(c.subjects)) for c in found]
+        return ("model", "factor", "covered", "without it", "of a subject left out", "subjects"), rows, []
     found = run_trust_benchmark(
         given.output,
         root,

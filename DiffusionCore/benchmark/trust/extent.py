@@ -14,6 +14,7 @@ class Extent:
     """Sizes of a run.
 
     mr, ct          crops, voxels along (k, j, i)
+    mr_samples, ct_samples  smaller ones for the intervals, which take dozens of passes of the network
     sites           places in a scan where lesions are planted, at most
     radii           of planted failures, in the finest voxel's size
     sigmas          their contrast, in standard deviations of the noise
@@ -27,6 +28,8 @@ class Extent:
 
     mr: Shape = (64, 112, 112)
     ct: Shape = (24, 176, 176)
+    mr_samples: Shape = (32, 64, 64)
+    ct_samples: Shape = (12, 96, 96)
     sites: int = 60
     radii: tuple[float, ...] = (1.5, 2.0, 3.0)
     sigmas: float = 3.0
@@ -39,13 +42,17 @@ class Extent:
     detail: tuple[str, ...] = ("5%", "dose 10%")
     resamples: int = 2000
 
-    def crop(self, modality: str) -> Shape:
+    def crop(self, modality: str, *, samples: bool = False) -> Shape:
+        if samples:
+            return self.ct_samples if modality == "CT" else self.mr_samples
         return self.ct if modality == "CT" else self.mr
 
 
 QUICK = Extent(
     mr=(32, 64, 64),
     ct=(12, 96, 96),
+    mr_samples=(16, 32, 32),
+    ct_samples=(6, 48, 48),
     sites=12,
     radii=(2.0,),
     insertions=10,

@@ -20,6 +20,10 @@ class Errors:
     scan: TrustScan
     ratios: np.ndarray
 
+    @property
+    def subject(self) -> str:
+        return self.scan.case.subject.split("/")[0]
+
 
 @dataclass(frozen=True)
 class Coverage:
@@ -49,8 +53,18 @@ def factor_from(errors: Sequence[Errors]) -> float:
     """The conformal factor of the model that made these results of validation subjects, each subject of one weight."""
     by_subject: dict[str, list[np.ndarray]] = {}
     for one in errors:
-        by_subject.setdefault(one.scan.case.subject.split("/")[0], []).append(one.ratios)
+        by_subject.setdefault(one.subject, []).append(one.ratios)
     return conformal_factor([np.sort(np.concatenate(parts)) for parts in by_subject.values()])
+
+
+def left_out_coverage(errors: Sequence[Errors]) -> tuple[float, float]:
+    """Least and most over scans that are covered by the factor of the other subjects; nan with a single subject."""
+    found = [
+        coverage(one.ratios, factor_from(others), LEVEL)
+        for one in errors
+        if (others := [other for other in errors if other.subject != one.subject])
+    ]
+    return (min(found), max(found)) if found else (float("nan"), float("nan"))
 
 
 def coverage_of(errors: Errors, factor: float) -> Coverage:

@@ -13,7 +13,14 @@ from DiffusionCore.benchmark.denoise.run import first_of_each
 from DiffusionCore.benchmark.trust.contrast_detail import Insertions, cells, insert
 from DiffusionCore.benchmark.trust.extent import Extent
 from DiffusionCore.benchmark.trust.extent import cases as cases_of
-from DiffusionCore.benchmark.trust.intervals import Coverage, Errors, coverage_of, errors_of, factor_from
+from DiffusionCore.benchmark.trust.intervals import (
+    Coverage,
+    Errors,
+    coverage_of,
+    errors_of,
+    factor_from,
+    left_out_coverage,
+)
 from DiffusionCore.benchmark.trust.planted import GoodResult, SiteScores, detections, plant
 from DiffusionCore.benchmark.trust.plots import write_plots
 from DiffusionCore.benchmark.trust.report import TrustFigures, Verdict, markdown, verdicts, write_tables
@@ -69,14 +76,15 @@ def run_trust_benchmark(
         chosen = cases_of(extent, run.modality, validation=validation)
         for case in first_of_each(chosen) if quick else chosen:
             progress.stage(f"{run.folder.name}: {case.name}")
-            scan = trust_scan(case, data_root, extent, kept)
+            scan = trust_scan(case, data_root, extent.crop(run.modality), kept)
             if "planted" in parts:
                 found, summary = plant(scan, run, extent)
                 scores += found
                 good.append(summary)
                 progress.advance(1 / 3)
             if "intervals" in parts and scan.clean is not None:
-                covered.append(coverage_of(errors_of(scan, run, extent), run.factor))
+                small = trust_scan(case, data_root, extent.crop(run.modality, samples=True), kept)
+                covered.append(coverage_of(errors_of(small, run, extent), run.factor))
                 progress.advance(2 / 3)
             if "detail" in parts and case.label in extent.detail and scan.clean is not None:
                 inserted += insert(scan, run, extent, extent.insertions)
@@ -96,13 +104,19 @@ def run_trust_benchmark(
 
 @dataclass(frozen=True)
 class Calibration:
-    """The factor that was written on a model's card, and what its intervals cover of the subjects it was learnt from."""
+    """The factor that was written on a model's card.
+
+    covered         by its 90 % intervals of the subjects that it was learnt from, mean over scans
+    without_factor  the same with the spread as it is
+    left_out        least and most over scans that are covered by the factor of the other subjects alone
+    """
 
     model: str
     factor: float
     subjects: tuple[str, ...]
     covered: float
     without_factor: float
+    left_out: tuple[float, float]
 
 
 def calibrate(
@@ -124,7 +138,9 @@ def calibrate(
     errors: list[Errors] = []
     for case in cases_of(extent, run.modality, validation=True):
         progress.stage(f"calibrate {run.folder.name}: {case.name}")
-        errors.append(errors_of(trust_scan(case, data_root, extent, cache), run, extent))
+        scan = trust_scan(case, data_root, extent.crop(run.modality, samples=True), cache)
+        if scan.clean is not None:
+            errors.append(errors_of(scan, run, extent))
     factor = round(factor_from(errors), 4)
     found = [coverage_of(one, factor) for one in errors]
     subjects = tuple(dict.fromkeys(one.subject.split("/")[0] for one in found))
@@ -134,6 +150,7 @@ def calibrate(
         subjects,
         float(np.mean([one.covered for one in found])),
         float(np.mean([one.without_factor for one in found])),
+        left_out_coverage(errors),
     )
     path = run.folder / "card.yaml"
     card = read_card(path)
@@ -143,8 +160,9 @@ def calibrate(
         "samples": extent.samples,
         "steps": extent.steps,
         "subjects": list(subjects),
-        "noise": [case.label for case in first_of_each(cases_of(extent, run.modality, validation=True))],
+        "noise": list(dict.fromkeys(one.label for one in found)),
         "covered": round(result.covered, 4),
+        "left_out_subject_covered": [round(share, 4) for share in result.left_out],
         "weights": card.sha256[:12],
     }
     valid = card.valid.model_copy(update=ranges_of(looks_in_training(card, data_root)))

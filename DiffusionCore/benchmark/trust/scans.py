@@ -16,7 +16,7 @@ import numpy.typing as npt
 from DiffusionCore.benchmark.denoise.case_inputs import case_input, seed_of
 from DiffusionCore.benchmark.denoise.cases import Case
 from DiffusionCore.benchmark.rivals.learned import code_checksum, ras_matrix
-from DiffusionCore.benchmark.trust.extent import Extent
+from DiffusionCore.benchmark.trust.extent import Shape
 from DiffusionCore.degradation import rician
 from DiffusionCore.metrics import NoiseEstimate, estimate_sigma
 from DiffusionCore.models import find_model, read_card
@@ -56,9 +56,9 @@ class TrustScan:
         return self.noisy.with_voxels(rician(truth, rng, self.noise.sigma).voxels)
 
 
-def trust_scan(case: Case, root: Path, extent: Extent, cache: Path) -> TrustScan:
-    """Read the case's scan, crop it, add its noise. Raises `InputError` if the scan is not there."""
-    given = case_input(case, root, extent.crop(case.modality), cache)
+def trust_scan(case: Case, root: Path, size: Shape, cache: Path) -> TrustScan:
+    """Read the case's scan, crop it to `size`, add its noise. Raises `InputError` if the scan is not there."""
+    given = case_input(case, root, size, cache)
     scale = np.float32(HU if case.modality == "CT" else 1.0)
     volume = Volume(given.scan.voxels * scale, ras_matrix(given.scan.spacing), case.modality)
     measured = estimate_sigma(volume.voxels, case.modality, volume.spacing)

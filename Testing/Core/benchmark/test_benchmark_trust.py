@@ -25,9 +25,19 @@ from DiffusionCore.volume import Volume, write_volume
 SHAPE = (40, 72, 72)
 SIGMA = 0.05
 SMALL = Extent(
-    mr=(24, 40, 40), sites=20, radii=(2.0,), insertions=40, sizes=(2.0,), contrasts=(2.0,), samples=2, steps=2,
-    labels=("5%",), detail=("5%",), resamples=100,
-)  # fmt: skip
+    mr=(24, 40, 40),
+    mr_samples=(16, 32, 32),
+    sites=20,
+    radii=(2.0,),
+    insertions=40,
+    sizes=(2.0,),
+    contrasts=(2.0,),
+    samples=2,
+    steps=2,
+    labels=("5%",),
+    detail=("5%",),
+    resamples=100,
+)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +191,7 @@ def test_calibration_writes_the_factor_on_the_card_and_enhance_uses_it(tmp_path,
     assert card.uncertainty_factor == found.factor > 0
     assert card.figures["uncertainty"]["subjects"] == ["sub-26", "sub-32"]
     assert found.covered == pytest.approx(0.9, abs=0.02)
+    assert 0.5 < found.left_out[0] <= found.left_out[1] <= 1
     assert card.valid.extent_mm.low < 44 < card.valid.extent_mm.high
     assert set(card.valid.histogram) == {"p10", "p50", "p90"}
     scaled = enhance(mr, model=str(model), preset="careful", samples=2, steps=2, trust=True)
