@@ -213,6 +213,26 @@ def test_a_larger_scan_is_searched_and_the_map_is_called_unvalidated(grey, mr):
     assert found.provenance["search"]["fields"] > 10
 
 
+@pytest.fixture(scope="module")
+def whole(grey):
+    """The grey model, as one that takes whole scans."""
+    spec = grey.card.classify.model_copy(update={"takes": "whole"})
+    return replace(grey, card=grey.card.model_copy(update={"classify": spec}))
+
+
+def test_a_model_of_whole_scans_sees_the_whole_box_from_one_side(whole, mr):
+    """The network's image fills the scan's box; its first axis runs to superior, then posterior, then left."""
+    found = classify(mr, loaded=whole)
+    assert found.answer
+    assert found.seen.shape == (16, 16, 16)
+    faces = [to_ras(v.ijk_to_ras, [[-0.5] * 3, np.array(v.shape[::-1]) - 0.5]) for v in (mr, found.seen)]
+    np.testing.assert_allclose(np.sort(faces[0], axis=0), np.sort(faces[1], axis=0), atol=1e-6)
+    assert np.array_equal(np.sign(np.diag(found.seen.ijk_to_ras)[:3]), [-1, -1, 1])
+    assert found.saliency.voxels.min() > 0
+    with pytest.raises(UsageError, match="whole scan"):
+        classify(mr, loaded=whole, region=(slice(0, 4),) * 3)
+
+
 def test_a_scan_smaller_than_the_field_is_refused_in_words(grey, mr):
     small = Volume(mr.voxels[:8, :8, :8], mr.ijk_to_ras, "MR")
     with pytest.raises(InputError, match=r"field of 32×32×32 mm lies outside"):
