@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import shiboken6
@@ -199,8 +200,9 @@ def _is_new_in_qt6(cls: type, name: str) -> bool:
     return any(name in QT6_ONLY.get(base.__name__, ()) for base in cls.__mro__)
 
 
-def _dress() -> None:
-    """Patch PySide6, once, when this module is first imported."""
+@cache
+def dress() -> None:
+    """Patch PySide6, once in a process."""
     base = QtCore.QObject
     classes = sorted(set(qobject_classes()), key=lambda cls: len(cls.__mro__))
     for cls in classes:
@@ -223,6 +225,3 @@ def _dress() -> None:
     base.name = property(lambda self: self.property("objectName"), lambda self, value: self.setObjectName(value))
     base.className = lambda self: self.metaObject().className()
     base.delete = lambda self: shiboken6.delete(self)
-
-
-_dress()

@@ -98,6 +98,9 @@ def start() -> Application:
     import vtk
 
     clean_slicer()
+    from . import pythonqt
+
+    pythonqt.dress()
     from .application import qSlicerApplication, qSlicerExtensionsManagerModel
     from .dicom import ctkDICOMDatabase
     from .io_manager import qSlicerIOManager

@@ -9,6 +9,8 @@ from slicer_host.ui_loader import QUiLoader
 
 __all__ = ["QUiLoader"]
 
+pythonqt.dress()
+
 
 def __getattr__(name: str) -> Any:
     if name.startswith("Q"):
