@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -13,6 +13,7 @@ from ..diffusion import Process, classifier_free, ddim, ddpm, dpm_solver_pp_2m, 
 from ..errors import UsageError
 from ..networks import Denoiser, enlarged
 from ..progress import Progress, silent
+from .device import repeatable
 from .noise import block_noise
 from .sample import last
 
@@ -58,7 +59,7 @@ class Wanted:
     label: Tensor | None = None
     smaller: Tensor | None = None
     sigma: float = 0.0
-    clip: tuple[float, float] | None = field(default=None)
+    clip: tuple[float, float] | None = None
 
 
 @torch.no_grad()
@@ -86,7 +87,8 @@ def generate(
         def report(step: int, begin: int = begin, number: int = number) -> None:
             progress.advance((begin + number * step / len(visited)) / wanted.count)
 
-        made.append(_batch(denoiser, process, wanted, settings, range(begin, begin + number), visited, report))
+        with repeatable(torch.float32):
+            made.append(_batch(denoiser, process, wanted, settings, range(begin, begin + number), visited, report))
     return torch.cat(made)
 
 
