@@ -66,6 +66,8 @@ class ClassifyAugmentation(Section):
                front and back would change places: no such person exists, and the axis is refused
     affine     share of the images that are turned by up to `degrees` about every axis, scaled by up to `zoom` in all and
                `stretch` along each axis, sheared by up to `shear` and moved by up to `shift` voxels
+    cutmix     share of the images of phase 1 that are put together from two (`cutmix.cutmix`): what is learnt from them
+               is where things are
     thickness  label maps: their surface is cut anew at a level of 0.5 ± this
     gamma, gain, offset, noise, bias_field   grey values: largest exponent - 1, gain - 1, offset, standard deviation of
                noise, logarithm of a smooth field, all in normalised units
@@ -78,6 +80,7 @@ class ClassifyAugmentation(Section):
     stretch: float = Field(0.0, ge=0, le=1)
     shear: float = Field(0.0, ge=0, le=0.5)
     shift: float = Field(2.0, ge=0)
+    cutmix: float = Field(0.0, ge=0, le=1)
     thickness: float = Field(0.0, ge=0, lt=0.5)
     gamma: float = Field(0.0, ge=0, le=2)
     gain: float = Field(0.0, ge=0, le=2)

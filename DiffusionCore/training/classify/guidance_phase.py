@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ...classification import GuidanceNetwork
 from .config import ClassifierConfig
+from .cutmix import cutmix
 from .loader import Batch
 from .phase import Phase
 from .rates import cosine_with_warmup
@@ -24,14 +25,15 @@ class GuidanceTraining(Phase):
 
     def training_loss(self, batch: Batch) -> torch.Tensor:
         smoothing = self.config.guidance.label_smoothing
+        generator = torch.Generator().manual_seed(int(batch["seed"]) + 1)
+        share, classes = self.config.augmentation.cutmix, len(self.config.data.classes)
+        x, y = cutmix(batch["x"], batch["y"], classes, share, generator) if share else (batch["x"], batch["y"])
         with self.autocast():
-            streams = self.network(batch["x"])
+            streams = self.network(x)
         answers = [streams.global_logits]
         if self.network.config.local_stream:
             answers.append(streams.local_logits)
-        return sum(
-            F.cross_entropy(logits.float(), batch["y"], self.weights, label_smoothing=smoothing) for logits in answers
-        )
+        return sum(F.cross_entropy(logits.float(), y, self.weights, label_smoothing=smoothing) for logits in answers)
 
     def probabilities(self, network: nn.Module, x: torch.Tensor) -> torch.Tensor:
         """(N, classes): the mean of both answers."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from DiffusionCore.training.classify.augmentation import augmented, mirrored, rotation, thickened, warped
 from DiffusionCore.training.classify.config import ClassifyAugmentation
+from DiffusionCore.training.classify.cutmix import cutmix
 
 NOTHING = {"flip": "", "affine": 0.0}
 
@@ -98,3 +99,15 @@ def test_the_same_generator_does_the_same():
     asked = ClassifyAugmentation(gamma=0.2, bias_field=0.2, noise=0.1, offset=0.1)
     first, again, other = (augmented(x, asked, False, generator(seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_an_image_of_two_is_labelled_by_their_volumes():
+    x = torch.stack([torch.zeros(1, 8, 8, 8), torch.ones(1, 8, 8, 8)]).repeat(30, 1, 1, 1, 1)
+    y = torch.tensor([0, 1]).repeat(30)
+    mixed, truth = cutmix(x, y, 2, 1.0, generator())
+    assert torch.allclose(mixed.mean(dim=(1, 2, 3, 4)), truth[:, 1])
+    assert torch.allclose(truth.sum(dim=1), torch.ones(60))
+    both = truth[(truth[:, 1] > 0) & (truth[:, 1] < 1)]
+    assert len(both) > 10 and both.min() >= 0.25
+    untouched, whole = cutmix(x, y, 2, 0.0, generator())
+    assert torch.equal(untouched, x) and torch.equal(whole.argmax(dim=1), y)
