@@ -1,6 +1,7 @@
 """One dimension-generic U-Net and its blocks, and the denoisers made of it."""
 
-from .denoiser import NO_CONDITION, NO_LABEL, Denoiser, ImageDenoiser, ResidualDenoiser, WienerPrior
+from .denoiser import NO_CONDITION, NO_LABEL, Denoiser, ResidualDenoiser, WienerPrior
+from .image_denoiser import ImageDenoiser
 from .presets import PRESETS, DenoiserConfig, build_denoiser, unet_config
 from .receptive_field import receptive_field
 from .streaming import Queue, stream

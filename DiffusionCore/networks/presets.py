@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from ..errors import UsageError
-from .denoiser import Denoiser, ImageDenoiser, ResidualDenoiser, WienerPrior
+from .denoiser import Denoiser, ResidualDenoiser, WienerPrior
 from .dncnn import DnCNN
+from .image_denoiser import ImageDenoiser
 from .unet import UNet, UNetConfig
 from .upscaler import Upscaler
 
