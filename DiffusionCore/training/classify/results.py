@@ -84,14 +84,17 @@ def write_results(folder: Path, found: Found, cases: Cases, classes: Sequence[st
 def _draw_confusion(path: Path, counts: np.ndarray, classes: Sequence[str]) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(1.6 + 1.1 * len(classes), 1.4 + 1.0 * len(classes)), layout="constrained")
+    longest = max(map(len, classes))
+    figure = Figure(
+        figsize=(1.5 + len(classes) + 0.09 * longest, 1.5 + len(classes) + 0.06 * longest), layout="constrained"
+    )
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         dark = "white" if shares[row, column] > 0.5 else "black"
         axes.text(column, row, f"{count}\n{shares[row, column]:.0%}", ha="center", va="center", color=dark)
-    axes.set_xticks(range(len(classes)), classes)
+    axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(classes)), classes)
     axes.set(xlabel="answer", ylabel="truth", title="Validation cases")
     figure.savefig(path, dpi=120)
