@@ -52,6 +52,12 @@ class Running:
             first, self._answered = not self._answered, True
             return first
 
+    def _tell(self, **message: Any) -> None:
+        """Say something of the job, unless its final answer was given."""
+        with self._lock:
+            if not self._answered:
+                self.channel.send({**message, "id": self.id})
+
     def run(self, session: Session) -> dict[str, Any]:
         """Do it; gives the answer `result` or `error`. Of what failed no file is left."""
         began = time.monotonic()
@@ -80,7 +86,7 @@ class Running:
 
         options = parse_options(task.load_options(), **self.request.options)
         volumes = {role: self._open(volume) for role, volume in self._roles(task).items()}
-        self.channel.send({"type": "accepted", "id": self.id})
+        self._tell(type="accepted")
         progress = Progress(self._show, self.cancelled.is_set)
         progress.stage("load program")
         run = task.load_runner()
@@ -117,21 +123,18 @@ class Running:
 
     def _show(self, event: ProgressEvent) -> None:
         if event.message:
-            self.channel.send({"type": "notice", "id": self.id, "message": event.message})
+            self._tell(type="notice", message=event.message)
         stage, when = self._shown
         now = time.monotonic()
         if event.fraction != event.fraction or (stage == event.stage and now - when < BETWEEN):
             return
         self._shown = (event.stage, now)
         left = event.seconds_left
-        self.channel.send(
-            {
-                "type": "progress",
-                "id": self.id,
-                "stage": event.stage,
-                "fraction": round(event.fraction, 4),
-                "seconds_left": None if left is None else round(left, 2),
-            }
+        self._tell(
+            type="progress",
+            stage=event.stage,
+            fraction=round(event.fraction, 4),
+            seconds_left=None if left is None else round(left, 2),
         )
 
 

@@ -143,7 +143,7 @@ def test_cancel_acts_at_once_and_the_worker_works_on(worker: Any) -> None:
     worker.cancel()
     assert worker.state == "cancelling"
     done(told)
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5, "a loaded machine's second"
     assert (told.cancelled, told.values, worker.state) == (1, None, "cancelled")
     assert done(ask(worker, "inspect", head())).values["modality"] == "MR"
 
@@ -282,7 +282,7 @@ def test_a_worker_that_does_not_answer_a_cancel_is_killed_with_its_children(host
     started = time.monotonic()
     worker.cancel()
     done(told)
-    assert 0.7 < time.monotonic() - started < 2
+    assert 0.7 < time.monotonic() - started < 5
     assert told.cancelled == 1
     until(lambda: not is_running(pid), "it is gone")
     until(lambda: not any_in_group(group), "its children are gone")

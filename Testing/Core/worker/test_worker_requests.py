@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,6 +120,17 @@ def test_a_singular_or_infinite_grid_is_refused(worker, mr):
     for matrix in (np.zeros((4, 4)).tolist(), [[float("nan")] * 4] * 4):
         worker.submit("inspect", {**worker.put(mr), "matrix": matrix})
         assert worker.answer("error")["exit_code"] == 3
+
+
+def test_the_contract_names_every_request_task_and_its_version():
+    from DiffusionCore.worker.loop import PROTOCOL
+    from DiffusionCore.worker.requests import Request
+    from DiffusionCore.worker.table import TASKS
+
+    contract = (Path(__file__).resolve().parents[3] / "docs" / "worker-protocol.md").read_text(encoding="utf-8")
+    assert contract.startswith(f"# The worker's protocol, version {PROTOCOL}\n")
+    types = [kind.model_fields["type"].annotation.__args__[0] for kind in Request.__args__]
+    assert all(f"| `{name}` |" in contract for name in (*types, *TASKS))
 
 
 def test_roles_that_a_task_does_not_take_are_refused(worker, mr):
