@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..benchmark.classify.datasets import Source
 
 DATASETS = ("adrenal", "adrenal-64", "mr-sarcoma")
+NEEDED = ("lightning", "monai", "sklearn")
 # A look at whether everything runs has no time for the epochs of a configuration.
 QUICK = ("guidance.epochs=1", "labels.epochs=1")
 
@@ -40,6 +42,8 @@ def classify_table(
     given: argparse.Namespace, root: Path, progress: Progress
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]:
     """Every arm on the data set's test cases; the verdicts on the gates are what is shown."""
+    if missing := [package for package in NEEDED if find_spec(package) is None]:
+        raise UsageError(f"benchmark classify needs {missing[0]}: pip install 'DiffusionCore[train]'")
     from ..benchmark.classify.arms import chosen_arms
     from ..benchmark.classify.results import HEAD
     from ..benchmark.classify.run import run_classify_benchmark

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from DiffusionCore.__main__ import main
 from DiffusionCore.benchmark.classify.arms import ARMS, OURS, Toolbox, chosen_arms
 from DiffusionCore.benchmark.classify.cnn_rivals import batch, cycle, densenet121, resnet18, train_cnn
 from DiffusionCore.benchmark.classify.datasets import Cases, Dataset, Source, check_apart, find_source, read_dataset
@@ -252,6 +253,27 @@ def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, t
     before = len(trained.calls)
     run_classify_benchmark(tmp_path / "out", root, "mr-sarcoma", tools(trained), minutes=1, seeds=2, arms=arms)
     assert trained.calls[before:] == [((), 0, 1, "ours-0")]  # only asked for its model, which is there
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--minutes", "0"], "--minutes must be above 0"),
+        (["--seeds", "0"], "--seeds 1 or more"),
+        (["--arms", "vgg"], "no arm 'vgg'"),
+        (["--config", "none.yaml"], "none.yaml is not here"),
+    ],
+)
+def test_the_command_says_what_is_wrong(words, says, root, tmp_path, capsys):
+    given = ["benchmark", "classify", str(tmp_path / "out"), "--dataset", "mr-sarcoma", "--data", str(root), *words]
+    assert main(given) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_without_monai_it_says_what_to_install(root, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("DiffusionCore.commands.benchmark_classify.find_spec", lambda name: None)
+    assert main(["benchmark", "classify", str(tmp_path / "out"), "--data", str(root)]) == 2
+    assert "DiffusionCore[train]" in capsys.readouterr().err
 
 
 def test_a_loaded_model_answers_in_batches(model_folder, data):
