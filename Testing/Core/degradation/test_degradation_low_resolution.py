@@ -57,6 +57,12 @@ def test_cutting_k_space_keeps_what_is_below_the_new_nyquist_frequency_exactly()
     np.testing.assert_allclose(axis.lower @ axis.lift, np.eye(24), atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["kspace", "profile"])
+def test_what_comes_back_agrees_with_the_coarse_scan(kind: str) -> None:
+    axis = axis_lowering(48, 2.0, kind)
+    np.testing.assert_allclose(axis.lower @ axis.lift, np.eye(24), atol=0.01)
+
+
 def test_a_softened_coarse_scan_is_blurred_and_lifted_as_if_it_were_not() -> None:
     sharp, soft = (axis_lowering(48, 2.0, "kspace", softening=fwhm) for fwhm in (0.0, 1.2))
     np.testing.assert_array_equal(sharp.lift, soft.lift)
