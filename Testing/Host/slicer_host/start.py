@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
+import shutil
 import sys
 import tempfile
 import types
@@ -93,6 +95,7 @@ def start() -> Application:
     """The application; the same one ever after."""
     keep_none()
     home = Path(tempfile.mkdtemp(prefix="slicer-host-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
     environment(home)
     import slicer
     import vtk
