@@ -51,7 +51,7 @@ class SpeedMeasurement:
 
     def __init__(self, worker: Any, told: Callable[[], None]) -> None:
         self.worker, self.told = worker, told
-        self.running = False
+        self.running = self._cancelling = False
         self._asked: set[tuple[str, str]] = set()
 
     def ask(self, model: str, device: str, volume: Volume, options: Mapping[str, Any]) -> None:
@@ -62,15 +62,15 @@ class SpeedMeasurement:
         self.running = True
 
         def finished(values: Mapping[str, Any]) -> None:
-            self.running = False
+            self.running = self._cancelling = False
             keep_seconds_per_voxel(model, device, values["seconds_per_voxel"])
             self.told()
 
         def ended(*_why: Any) -> None:
-            self.running = False
+            self.running = self._cancelling = False
 
         def cancelled() -> None:
-            self.running = False
+            self.running = self._cancelling = False
             self._asked.discard((model, device))
 
         self.worker.submit(
@@ -84,5 +84,6 @@ class SpeedMeasurement:
 
     def give_way(self) -> None:
         """Let the worker do what a person asked for: a job that comes now waits for the cancel."""
-        if self.running:
+        if self.running and not self._cancelling:
+            self._cancelling = True  # a second cancel would meet the job that waits for the first
             self.worker.cancel()

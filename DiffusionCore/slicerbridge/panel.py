@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..volume import Volume
 
 BUSY = ("starting", "running", "cancelling")
+FORESEEABLE = 0.05  # of a stage; what is left after less than that is a guess
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +160,7 @@ class JobControls:
         words = [job.title] if len(self._jobs) == 1 else [f"{self._at + 1} of {len(self._jobs)}: {job.title}"]
         known = event.fraction == event.fraction
         words.append(f"{event.stage} {round(100 * event.fraction)} %" if known else event.message)
-        if event.seconds_left is not None:
+        if event.seconds_left is not None and event.fraction >= FORESEEABLE:
             words.append(f"about {seconds_in_words(event.seconds_left)} left")
         if known:
             self.bar.setValue(round(1000 * (self._at + event.fraction) / len(self._jobs)))

@@ -33,7 +33,7 @@ class LivePreview:
         tell: Callable[[str], None],
     ) -> None:
         self.worker, self.ask, self.tell = worker, ask, tell
-        self.running = False
+        self.running = self._cancelling = False
         self.shown_region: list[list[int]] | None = None
         self.seconds: float | None = None
         self._on = False
@@ -73,8 +73,7 @@ class LivePreview:
             node.RemoveObserver(tag)
         self._observed, self._places = [], {}
         self.clear()
-        if self.running:
-            self.worker.cancel()
+        self._cancel()
 
     def refresh(self) -> None:
         """The options or the scan have changed: what is shown is stale."""
@@ -84,9 +83,8 @@ class LivePreview:
     def give_way(self, then: Callable[[], None]) -> None:
         """Call `then`, after telling the worker to cancel the preview that runs: a job that comes now waits for that."""
         self._timer.stop()
-        if self.running:
-            self._number += 1
-            self.worker.cancel()
+        self._number += 1
+        self._cancel()
         then()
 
     def clear(self) -> None:
@@ -129,7 +127,7 @@ class LivePreview:
         if not self._on:
             return
         if self.running:
-            self.worker.cancel()  # its end starts the next
+            self._cancel()  # its end starts the next
             return
         if self.worker.busy:  # something short in the background
             self._timer.start()
@@ -177,8 +175,14 @@ class LivePreview:
             on_cancelled=cancelled,
         )
 
+    def _cancel(self) -> None:
+        """Cancel what runs, once: a second cancel would meet the job that waits for the first."""
+        if self.running and not self._cancelling:
+            self._cancelling = True
+            self.worker.cancel()
+
     def _ended(self) -> None:
-        self.running = False
+        self.running = self._cancelling = False
 
     def _show(self, source: Any, volume: Volume, view: Any, region: list[list[int]]) -> None:
         self.clear()

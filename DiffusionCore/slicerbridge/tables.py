@@ -36,7 +36,7 @@ def fill_table(node: Any, rows: Sequence[Sequence[str]], columns: Sequence[str] 
             for row in rows:
                 column.InsertNextValue(str(row[number]))
             node.AddColumn(column)
-        node.SetUseColumnNameAsColumnHeader(True)
+        node.SetUseColumnTitleAsColumnHeader(True)
         node.SetUseFirstColumnAsRowHeader(False)
         node.SetLocked(True)
     finally:

@@ -9,14 +9,14 @@ from slicer import util
 
 from DiffusionCore.slicerbridge.installed import added_models, clear_added_models, installed_cards, size_of
 
-from .choices import PRESET_TEXTURE, preset_for
+from .choices import PRESET_TEXTURE, network_passes, preset_for
 
 TASKS = {"enhance": "Enhance", "super_resolve": "Super-resolve", "synthesize": "Synthesize"}
 NOT_HERE = "This version of the extension has no model for it."
 PRESET_WORDS = {
-    "quick": ("Quick", "faithful, one pass"),
-    "natural": ("Natural", "natural texture, 8 passes"),
-    "careful": ("Careful", "with uncertainty, 8 × 4 passes"),
+    "quick": ("Quick", "most faithful"),
+    "natural": ("Natural", "natural texture"),
+    "careful": ("Careful", "with its uncertainty"),
 }
 AUTOMATIC, RECOGNISED = "automatic", "as recognised"
 
@@ -68,16 +68,19 @@ class HowGroup:
             self._show_models(modality)
             self._show_tasks()
             self._show_sigma()
-            self._show_clear_models()
+            if self.models:
+                self._show_clear_models()
         finally:
             self._busy = False
 
     def _show_presets(self, seconds: Mapping[str, str]) -> None:
-        chosen = "quick" if self.parameters is None else self.parameters.preset
+        own = self.parameters
+        chosen = "quick" if own is None else own.preset
         for preset, button in self.buttons().items():
             name, what = PRESET_WORDS[preset]
+            passes = network_passes(preset, *(() if own is None else (own.steps, own.samples)))
             time = f" · {seconds[preset]}" if seconds.get(preset) else ""
-            button.setText(f"{name}: {what}{time}")
+            button.setText(f"{name}: {what}, {passes} {'pass' if passes == 1 else 'passes'}{time}")
             if preset == chosen and not button.checked:
                 button.setChecked(True)
         careful = chosen == "careful"

@@ -57,6 +57,10 @@ class EnhancePanel(VTKObservationMixin):
         self._speed_timer.setSingleShot(True)
         self._speed_timer.setInterval(WHEN_QUIET)
         self._speed_timer.connect("timeout()", self._measure_speed)
+        self._cards_timer = qt.QTimer()  # opening the module does not wait for what reads cards
+        self._cards_timer.setSingleShot(True)
+        self._cards_timer.setInterval(0)
+        self._cards_timer.connect("timeout()", self._read_cards)
         self.preview = LivePreview(self.worker, self.what_to_preview, self._say_of_preview)
         self._say_of_preview("")
         self._refresh_timer = qt.QTimer()
@@ -78,6 +82,11 @@ class EnhancePanel(VTKObservationMixin):
             self._gui_tag = parameters.connectGui(self.ui)
             self.addObserver(parameters.parameterNode, "ModifiedEvent", self._changed)
         self.missing = self.worker.look_for_packages()
+        self.refresh()
+        if parameters is not None:
+            self._cards_timer.start()
+
+    def _read_cards(self) -> None:
         self.how.models = installed_cards()
         self.refresh()
 
@@ -101,6 +110,7 @@ class EnhancePanel(VTKObservationMixin):
         self.scene_closes()
         self.input.end()
         self._refresh_timer.stop()
+        self._cards_timer.stop()
         self.removeObservers()
 
     def _changed(self, _caller: Any = None, _event: Any = None) -> None:
@@ -138,7 +148,7 @@ class EnhancePanel(VTKObservationMixin):
         if not why_not and not self.missing and seconds[parameters.preset] is None:
             self._speed_timer.start()
         self.controls.allow(why_not, "Enhance the volume; it is not changed, the result comes beside it.")
-        if self.missing and not self.controls.busy:
+        if self.missing and not self.controls.busy and self.controls.state != "not installed":
             self.controls.not_installed("Apply asks before it installs what is missing")
         elif not self.missing and self.controls.state == "not installed":
             self.controls.ready()

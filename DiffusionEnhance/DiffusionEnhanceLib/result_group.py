@@ -203,4 +203,9 @@ class ResultGroup(VTKObservationMixin):
         for number, row in enumerate(rows):
             for column, words in enumerate(row):
                 table.setItem(number, column, qt.QTableWidgetItem(words))
-        table.resizeColumnsToContents()
+        header = table.horizontalHeader()
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
+        table.verticalHeader().setVisible(False)
+        table.resizeRowsToContents()

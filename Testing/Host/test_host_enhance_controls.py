@@ -121,6 +121,25 @@ def test_another_module_s_job_is_not_disturbed(controls: Any) -> None:
     assert controls.label.text.startswith("failed: another module's job is running")
 
 
+def test_what_runs_in_the_background_is_cancelled_once_as_a_second_cancel_would_meet_what_a_person_asked_for(
+    host: Any,
+) -> None:
+    from DiffusionCore.slicerbridge.expected import SpeedMeasurement
+    from DiffusionCore.slicerbridge.preview import LivePreview
+
+    worker, order = Worker(), []
+    preview = LivePreview(worker, lambda: None, order.append)
+    preview.running = True
+    preview.give_way(lambda: order.append("the job"))
+    preview.stop()
+    assert (worker.cancelled, order) == (1, ["the job"])
+    speed = SpeedMeasurement(worker, lambda: None)
+    speed.ask("denoise-mr", "cpu", None, {})
+    speed.give_way()
+    speed.give_way()
+    assert worker.cancelled == 2
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.04, "0.1 s"), (3.24, "3 s"), (74.4, "74 s"), (200, "3 min"), (9000, "2.5 h")]
 )

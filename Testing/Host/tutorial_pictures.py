@@ -65,7 +65,7 @@ def walk(session: Any, folder: Path) -> None:
     hand.set_value(ui.trustCheckBox, True)
     hand.open_section(ui.advancedSection, False)
     hand.click(ui.applyButton)
-    hand.wait_until(lambda: "denoise" in ui.stateLabel.text and "left" in ui.stateLabel.text, panel_hand.PATIENCE)
+    hand.wait_until(lambda: ui.progressBar.value > 300 and "denoise" in ui.stateLabel.text, 3000)
     pictures.save(session.panel_picture("DiffusionEnhance"), IMAGES / "panel-running.png")
     panel_hand.finish(panel, 3000)
     views("panel-side-by-side")
