@@ -40,8 +40,6 @@ def volume_from_node(node: Any, *, harden: bool = False) -> Volume:
             f"the volume has {components} components a voxel; choose a scalar volume, e.g. one made by Vector to Scalar"
         )
     voxels, matrix = _transformed(node, harden)
-    if voxels.dtype.newbyteorder("=") != voxels.dtype:
-        voxels = voxels.astype(voxels.dtype.newbyteorder("="))
     modality, reason = _modality(node, voxels)
     meta: dict[str, Any] = {"source": "3D Slicer", "modality_reason": reason}
     uids = (node.GetAttribute(DICOM_UIDS) or "").split()
