@@ -15,6 +15,7 @@ from DiffusionCore.slicerbridge.results import CHART, INPUT, TABLE, part, set_pa
 from DiffusionCore.slicerbridge.tables import COLUMNS, table_rows
 from DiffusionCore.slicerbridge.views import WAYS, ResultViews, guarded
 
+ROW = 22  # pixels
 LAYOUTS = {
     "sideBySideButton": (layouts.SIDE_BY_SIDE, "Before and after beside each other; they scroll together."),
     "threePlanesButton": (layouts.THREE_PLANES, "Before and after in all three planes."),
@@ -202,10 +203,13 @@ class ResultGroup(VTKObservationMixin):
         table.setRowCount(len(rows))
         for number, row in enumerate(rows):
             for column, words in enumerate(row):
-                table.setItem(number, column, qt.QTableWidgetItem(words))
+                item = qt.QTableWidgetItem(words)
+                item.setToolTip(words)
+                table.setItem(number, column, item)
         header = table.horizontalHeader()
         header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         for column in (1, 2):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
         table.verticalHeader().setVisible(False)
-        table.resizeRowsToContents()
+        table.verticalHeader().setDefaultSectionSize(ROW)
+        table.setWordWrap(False)
