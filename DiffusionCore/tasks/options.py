@@ -123,8 +123,8 @@ class FileOptions(Options):
 
     @property
     def judges(self) -> bool:
-        """Whether anything asked for says what speaks for and against the result."""
-        return any((self.trust_map, self.report, self.html))
+        """Whether anything asked for says what speaks for and against the result: the map, and the page for a person."""
+        return self.trust_map is not None or self.html is not None
 
     def extras(self) -> dict[str, Path]:
         """What is to be written beside the result."""

@@ -59,7 +59,7 @@ def enhance_volume(
 ) -> EnhanceResult:
     """`enhance` with the mask, the reference and the part of the scan that the options name.
 
-    A report says what speaks for and against the result, whether `options` ask for it or not.
+    A page says what speaks for and against the result, whether `options` ask for it or not.
     """
     return enhance(
         volume,
