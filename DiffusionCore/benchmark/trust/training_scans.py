@@ -13,7 +13,9 @@ from DiffusionCore.volume import read_volume
 from DiffusionCore.volume.intensity import normalisation_for
 
 WIDER = 0.15
-"""Part of the largest value by which ranges are widened: the training scans are few."""
+"""Part of the largest value by which a histogram's ranges are widened: the training scans are few."""
+LONGER = 1.5
+"""Factor by which the range of the longest side is widened both ways: training scans are cropped to what is in them."""
 
 
 def looks_in_training(card: Card, root: Path) -> list[Appearance]:
@@ -43,13 +45,17 @@ def ranges_of(looks: Sequence[Appearance]) -> dict[str, object]:
         return {}
     names = dict.fromkeys(name for look in looks for name in look.quantiles)
     return {
-        "extent_mm": _range([look.extent_mm for look in looks], 0),
+        "extent_mm": _longer([look.extent_mm for look in looks]),
         "histogram": {
-            name: _range([look.quantiles[name] for look in looks if name in look.quantiles], 3) for name in names
+            name: _range([look.quantiles[name] for look in looks if name in look.quantiles]) for name in names
         },
     }
 
 
-def _range(values: Sequence[float], digits: int) -> Range:
+def _longer(values: Sequence[float]) -> Range:
+    return Range(low=round(min(values) / LONGER), high=round(max(values) * LONGER))
+
+
+def _range(values: Sequence[float]) -> Range:
     margin = WIDER * max(abs(value) for value in values)
-    return Range(low=round(min(values) - margin, digits), high=round(max(values) + margin, digits))
+    return Range(low=round(min(values) - margin, 3), high=round(max(values) + margin, 3))
