@@ -83,7 +83,7 @@ def test_settings_are_those_that_were_used(report):
         "steps": 8,
         "samples": 1,
         "texture": 1.0,
-        "sampler": "ddim",
+        "sampler": "dpm++",
         "eta": 0.0,
         "guidance": 1.0,
         "seed": 5,
