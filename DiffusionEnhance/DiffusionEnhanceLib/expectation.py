@@ -1,4 +1,4 @@
-"""How long it will take, in words; and which scan is the input before anybody chose one."""
+"""How long it will take, in words."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from slicer import util
 from DiffusionCore.slicerbridge.expected import expected_seconds
 from DiffusionCore.slicerbridge.overlays import ijk_to_ras
 from DiffusionCore.slicerbridge.panel import seconds_in_words
-from DiffusionCore.slicerbridge.results import INPUT
+from DiffusionCore.slicerbridge.scans import region_of
 from DiffusionCore.volume import Volume
 
 from .choices import PRESETS, network_passes
-from .runs import region_of
 from .waiting import queue_of
 
 DEVICES = {"auto": "this computer", "cpu": "the CPU"}
@@ -47,13 +46,3 @@ def region_voxels(node: Any, roi: Any) -> int:
     """How many voxels of a volume node an ROI's box takes. Raises ValueError where it takes none."""
     grid = Volume(util.arrayFromVolume(node), ijk_to_ras(node))
     return int(np.prod([high - low for low, high in region_of(grid, roi)]))
-
-
-def first_volume() -> Any:
-    """The first scan of the scene that is not a result of ours; None if there is none."""
-    for node in util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        own = node.GetNodeReference(INPUT) is not None
-        scan = node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors()
-        if scan and not own and node.GetImageData() is not None:
-            return node
-    return None

@@ -8,6 +8,7 @@ from typing import Any
 from slicer import util
 
 from DiffusionCore.slicerbridge.installed import added_models, clear_added_models, installed_cards, size_of
+from DiffusionCore.slicerbridge.widgets import fill_choice
 
 from .choices import PRESET_TEXTURE, network_passes, preset_for
 
@@ -62,9 +63,9 @@ class HowGroup:
         self._busy = True
         try:
             self._show_presets(seconds)
-            self._fill(self.ui.deviceCombo, ("auto", *devices), "auto" if parameters is None else parameters.device)
+            fill_choice(self.ui.deviceCombo, ("auto", *devices), "auto" if parameters is None else parameters.device)
             chosen = "" if parameters is None else parameters.modality
-            self._fill(self.ui.modalityCombo, (RECOGNISED, "CT", "MR"), chosen or RECOGNISED)
+            fill_choice(self.ui.modalityCombo, (RECOGNISED, "CT", "MR"), chosen or RECOGNISED)
             self._show_models(modality)
             self._show_tasks()
             self._show_sigma()
@@ -100,7 +101,7 @@ class HowGroup:
         names = [AUTOMATIC, *(card.name for card in fitting)]
         if chosen and chosen not in names:
             names.append(chosen)
-        self._fill(self.ui.modelCombo, tuple(names), chosen or AUTOMATIC)
+        fill_choice(self.ui.modelCombo, tuple(names), chosen or AUTOMATIC)
         card = self.model_for(modality)
         if card is None:
             words = "" if not modality else f"no installed model enhances {modality} scans"
@@ -119,7 +120,7 @@ class HowGroup:
     def _show_tasks(self) -> None:
         names = [TASKS["enhance"]]
         chosen = "enhance" if self.parameters is None else self.parameters.task
-        self._fill(self.ui.taskCombo, tuple(names), TASKS.get(chosen, TASKS["enhance"]))
+        fill_choice(self.ui.taskCombo, tuple(names), TASKS.get(chosen, TASKS["enhance"]))
         self.ui.taskCombo.setEnabled(len(names) > 1)
         missing = [TASKS[task] for task in TASKS if TASKS[task] not in names]
         self.ui.taskCombo.setToolTip(f"{' and '.join(missing)}: {NOT_HERE}" if missing else "What is done to the scan.")
@@ -133,13 +134,6 @@ class HowGroup:
             if own
             else "The noise is measured in the scan; tick the box to set it."
         )
-
-    def _fill(self, combo: Any, names: tuple[str, ...], chosen: str) -> None:
-        if tuple(combo.itemText(index) for index in range(combo.count)) != names:
-            combo.clear()
-            combo.addItems(list(names))
-        if chosen in names and combo.currentIndex != names.index(chosen):
-            combo.setCurrentIndex(names.index(chosen))
 
     def _store(self, name: str, value: str) -> None:
         if self.parameters is not None and not self._busy and getattr(self.parameters, name) != value:

@@ -4,91 +4,56 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import qt
-import slicer
-from slicer.util import VTKObservationMixin
 
 from DiffusionCore.slicerbridge import layouts
-from DiffusionCore.slicerbridge.application_worker import application_worker
 from DiffusionCore.slicerbridge.expected import SpeedMeasurement, learn_from_run
 from DiffusionCore.slicerbridge.installed import installed_cards
 from DiffusionCore.slicerbridge.keep import dicom_job, report_job
-from DiffusionCore.slicerbridge.panel import Job, JobControls, seconds_in_words
+from DiffusionCore.slicerbridge.module_panel import ModulePanel, asked_folder, say_written, single_shot
+from DiffusionCore.slicerbridge.panel import Job, seconds_in_words
 from DiffusionCore.slicerbridge.preview import LivePreview
 from DiffusionCore.slicerbridge.results import INPUT, part
+from DiffusionCore.slicerbridge.scans import first_volume
+from DiffusionCore.slicerbridge.widgets import say
 
 from .choices import PRESETS, enhance_options
-from .expectation import expected_by_preset, first_volume, region_voxels, waiting_in_words
+from .expectation import expected_by_preset, region_voxels, waiting_in_words
 from .how_group import HowGroup
 from .input_group import InputGroup
 from .result_group import ResultGroup
-from .runs import Scans, jobs_of
+from .runs import jobs_of
 
-EVERY_CHANGE = 0  # milliseconds: changes that come together are shown once
 WHEN_QUIET = 1000  # milliseconds without a change, after which the device's speed is measured, once
 DEVICES = ("cpu", "mps") if sys.platform == "darwin" else ("cpu", "cuda:0")
 
 
-class EnhancePanel(VTKObservationMixin):
+class EnhancePanel(ModulePanel):
     """Made of the widgets of DiffusionEnhance.ui, by name; `worker` is the application's by default."""
 
     def __init__(self, ui: Any, worker: Any = None) -> None:
-        VTKObservationMixin.__init__(self)
-        self.ui = ui
-        self.worker = worker or application_worker(slicer.app)
-        self.parameters: Any = None
-        self._gui_tag: Any = None
-        self._observed_input: Any = None
-        self._estimating: set[tuple[str, str]] = set()
-        self.scans = Scans()
+        ModulePanel.__init__(self, ui, worker)
         self.devices = DEVICES
-        self.missing: Sequence[str] = ()
         self.how = HowGroup(ui, self.refresh)
         self.input = InputGroup(ui, self.refresh)
         self.result = ResultGroup(ui, self.keep)
-        self.controls = JobControls(
-            self.worker, ui.applyButton, ui.stateLabel, ui.progressBar, ui.detailsButton, self.apply, self.refresh
-        )
         self.speed = SpeedMeasurement(self.worker, self.refresh)
-        self._speed_timer = qt.QTimer()
-        self._speed_timer.setSingleShot(True)
-        self._speed_timer.setInterval(WHEN_QUIET)
-        self._speed_timer.connect("timeout()", self._measure_speed)
-        self._cards_timer = qt.QTimer()  # opening the module does not wait for what reads cards
-        self._cards_timer.setSingleShot(True)
-        self._cards_timer.setInterval(0)
-        self._cards_timer.connect("timeout()", self._read_cards)
-        self.preview = LivePreview(self.worker, self.what_to_preview, self._say_of_preview)
-        self._say_of_preview("")
-        self._refresh_timer = qt.QTimer()
-        self._refresh_timer.setSingleShot(True)
-        self._refresh_timer.setInterval(EVERY_CHANGE)
-        self._refresh_timer.connect("timeout()", self.refresh)
+        self._speed_timer = single_shot(WHEN_QUIET, self._measure_speed)
+        self.preview = LivePreview(self.worker, self.what_to_preview, lambda words: say(ui.previewLabel, words))
+        say(ui.previewLabel, "")
 
     # The scene
 
-    def set_parameters(self, parameters: Any) -> None:
-        """Show a parameter node; the first volume becomes the input where none was chosen. None: show nothing."""
-        if self.parameters is not None:
-            self.parameters.disconnectGui(self._gui_tag)
-            self.removeObserver(self.parameters.parameterNode, "ModifiedEvent", self._changed)
-        self.parameters = parameters
-        if parameters is not None:
-            if parameters.inputVolume is None:
-                parameters.inputVolume = first_volume()
-            self._gui_tag = parameters.connectGui(self.ui)
-            self.addObserver(parameters.parameterNode, "ModifiedEvent", self._changed)
-        self.missing = self.worker.look_for_packages()
-        self.refresh()
-        if parameters is not None:
-            self._cards_timer.start()
+    def first_input(self) -> Any:
+        """The first scan of the scene."""
+        return first_volume()
 
-    def _read_cards(self) -> None:
+    def read_models(self) -> None:
+        """Look at what is installed."""
         self.how.models = installed_cards()
-        self.refresh()
 
     def pause(self) -> None:
         """Another module is opened."""
@@ -101,42 +66,19 @@ class EnhancePanel(VTKObservationMixin):
         self.preview.stop()
         self.controls.drop()
         self.result.end()
-        self._observe_input(None)
-        self.scans.forget()
-        self.set_parameters(None)
+        ModulePanel.scene_closes(self)
 
     def end(self) -> None:
         """The panel goes: what it runs is cancelled. The worker is the application's and ends with it."""
-        self.scene_closes()
+        ModulePanel.end(self)
         self.input.end()
-        self._refresh_timer.stop()
-        self._cards_timer.stop()
-        self.removeObservers()
-
-    def _changed(self, _caller: Any = None, _event: Any = None) -> None:
-        self._refresh_timer.start()
-
-    def _observe_input(self, node: Any) -> None:
-        if node is self._observed_input:
-            return
-        events = (
-            slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
-            slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
-        )
-        for event in events:
-            if self._observed_input is not None:
-                self.removeObserver(self._observed_input, event, self._changed)
-            if node is not None:
-                self.addObserver(node, event, self._changed)
-        self._observed_input = node
 
     # What is shown
 
     def refresh(self) -> None:
         """Show what the parameter node says, and what may be pressed."""
         parameters = self.parameters
-        node = None if parameters is None else parameters.inputVolume
-        self._observe_input(node)
+        self.observe_input(self.input_node())
         self.input.show(parameters)
         look = self.input.look
         modality = "" if look is None or look.problem else look.modality
@@ -144,14 +86,10 @@ class EnhancePanel(VTKObservationMixin):
         seconds = self.expected(modality)
         words = {preset: f"about {seconds_in_words(time)}" for preset, time in seconds.items() if time is not None}
         self.how.show(parameters, modality, words, self.devices)
-        self._say_how_long("" if why_not else waiting_in_words(parameters, seconds))
+        say(self.ui.expectedLabel, "" if why_not else waiting_in_words(parameters, seconds))
         if not why_not and not self.missing and seconds[parameters.preset] is None:
             self._speed_timer.start()
-        self.controls.allow(why_not, "Enhance the volume; it is not changed, the result comes beside it.")
-        if self.missing and not self.controls.busy and self.controls.state != "not installed":
-            self.controls.not_installed("Apply asks before it installs what is missing")
-        elif not self.missing and self.controls.state == "not installed":
-            self.controls.ready()
+        self.show_controls(why_not, "Enhance the volume; it is not changed, the result comes beside it.")
         self.result.show(parameters, "" if look is None else look.unit)
         self._show_preview(why_not)
 
@@ -189,10 +127,6 @@ class EnhancePanel(VTKObservationMixin):
             _node, volume, options = asked
             self.speed.ask(card.name, self.parameters.device, volume, options)
 
-    def _say_how_long(self, words: str) -> None:
-        self.ui.expectedLabel.setText(words)
-        self.ui.expectedLabel.setVisible(bool(words))
-
     def _show_preview(self, why_not: str) -> None:
         if not why_not and self.missing:
             why_not = "The packages it needs are not installed; Apply installs them."
@@ -210,11 +144,7 @@ class EnhancePanel(VTKObservationMixin):
             self._previewed = asked
         elif self.preview.on:
             self.preview.stop()
-            self._say_of_preview("")
-
-    def _say_of_preview(self, words: str) -> None:
-        self.ui.previewLabel.setText(words)
-        self.ui.previewLabel.setVisible(bool(words))
+            say(self.ui.previewLabel, "")
 
     def _preview_key(self) -> tuple[Any, ...]:
         options = enhance_options(self.parameters)
@@ -226,30 +156,13 @@ class EnhancePanel(VTKObservationMixin):
         """Run the jobs that are asked for; install what is missing first, after asking."""
         if not self.installed():
             return
-        self._run(jobs_of(self.parameters, self.scans, self.done))
+        self.run(jobs_of(self.parameters, self.scans, self.done))
 
-    def _run(self, jobs: list[Job]) -> None:
+    def run(self, jobs: list[Job]) -> None:
         """Run jobs, before anything that was only done in the background."""
         self._speed_timer.stop()
         self.speed.give_way()
         self.preview.give_way(lambda: self.controls.run(jobs))
-
-    def installed(self) -> bool:
-        """Whether everything needed is here, after one question where it is not."""
-        self.missing = self.worker.look_for_packages()
-        if not self.missing:
-            return True
-        from DiffusionCore.slicerbridge.packages import ensure_packages
-
-        try:
-            ensure_packages()
-        except Exception as error:  # declined, or pip failed: said in words, nothing is half-way
-            self.controls.not_installed(str(error))
-            return False
-        self.missing = self.worker.look_for_packages()
-        self.how.models = installed_cards()
-        self.refresh()
-        return not self.missing and not self.why_not()
 
     def done(self, result: Any, values: Mapping[str, Any]) -> None:
         """A result is in the scene: it is shown, if it is of the panel's input, in turns of the event loop of its own."""
@@ -286,15 +199,11 @@ class EnhancePanel(VTKObservationMixin):
     def keep(self, what: str) -> None:
         """Write the report, or export the result as DICOM, into a folder that is asked for."""
         title = "Folder for the report" if what == "report" else "Folder for the DICOM series"
-        folder = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
+        folder = asked_folder(title)
         if folder:
             self.keep_in(what, folder)
 
     def keep_in(self, what: str, folder: str) -> None:
         """Write the report, or export the result as DICOM, into a folder; the worker does it."""
         make = report_job if what == "report" else dicom_job
-
-        def told(files: list[str]) -> None:
-            slicer.util.showStatusMessage(f"{len(files)} files written to {folder}", 5000)
-
-        self._run([make(self.parameters.resultVolume, folder, told)])
+        self.run([make(self.parameters.resultVolume, folder, lambda files: say_written(files, folder))])

@@ -11,11 +11,11 @@ from slicer.util import VTKObservationMixin
 
 from DiffusionCore.slicerbridge import layouts
 from DiffusionCore.slicerbridge.plots import histogram, line_profile, middle_line
-from DiffusionCore.slicerbridge.results import CHART, INPUT, TABLE, part, set_part
+from DiffusionCore.slicerbridge.results import CHART, INPUT, TABLE, before_of, part, set_part
 from DiffusionCore.slicerbridge.tables import COLUMNS, table_rows
 from DiffusionCore.slicerbridge.views import WAYS, ResultViews, guarded
+from DiffusionCore.slicerbridge.widgets import allow, say, show_rows
 
-ROW = 22  # pixels
 LAYOUTS = {
     "sideBySideButton": (layouts.SIDE_BY_SIDE, "Before and after beside each other; they scroll together."),
     "threePlanesButton": (layouts.THREE_PLANES, "Before and after in all three planes."),
@@ -69,7 +69,7 @@ class ResultGroup(VTKObservationMixin):
         self.views.choose(result, unit)
         self._show_buttons()
         self._show_table()
-        self._say(self.ui.warningsLabel, "\n".join(f"⚠ {words}" for words in self.views.warnings()))
+        say(self.ui.warningsLabel, "\n".join(f"⚠ {words}" for words in self.views.warnings()))
 
     def end(self) -> None:
         """Take everything out of the views; the user's layout comes back."""
@@ -113,11 +113,11 @@ class ResultGroup(VTKObservationMixin):
         result = self.views.result
         if self.views.why_not():
             return
-        source, chart = part(result, INPUT), part(result, CHART)
+        chart = part(result, CHART)
         if self.ui.plotCombo.currentIndex == 1:
-            chart = line_profile(source, result, self.views.unit, self.profile_line(result), chart)
+            chart = line_profile(part(result, INPUT), result, self.views.unit, self.profile_line(result), chart)
         else:
-            chart = histogram(source, result, self.views.unit, chart)
+            chart = histogram(before_of(result), result, self.views.unit, chart)
         set_part(result, CHART, chart)
         layouts.show_numbers(part(result, TABLE), chart)
 
@@ -161,55 +161,30 @@ class ResultGroup(VTKObservationMixin):
     def _show_buttons(self) -> None:
         why_not = self.views.why_not()
         for name, (_arrangement, tip) in LAYOUTS.items():
-            self._set(self._button(name), why_not, tip)
+            allow(self._button(name), why_not, tip)
         former = layouts.former_layout() is not None
-        self._set(self.ui.formerLayoutButton, "" if former else "The layout has not been changed.", "As it was before.")
+        allow(self.ui.formerLayoutButton, "" if former else "The layout has not been changed.", "As it was before.")
         for way in WAYS:
             button = self.way_button(way)
-            self._set(button, self.views.why_not(way), TIPS[way])
+            allow(button, self.views.why_not(way), TIPS[way])
             if button.checked != (self.views.way == way):
                 button.setChecked(self.views.way == way)
-        self._set(self.ui.wipeSlider, "" if self.views.way == "wipe" else "Press Wipe first.", TIPS["wipe"])
+        allow(self.ui.wipeSlider, "" if self.views.way == "wipe" else "Press Wipe first.", TIPS["wipe"])
         covering = self.views.way in ("uncertainty", "residual")
-        self._set(
+        allow(
             self.ui.overlaySlider,
             "" if covering else "Press Uncertainty or Residual structure first.",
             "How much the colours cover the scan.",
         )
-        self._set(self.ui.plotCombo, why_not, "What the plot beside the table shows.")
-        self._set(
-            self.ui.profileButton, why_not, "A line across the result, whose ends can be moved; the plot follows."
-        )
-        self._set(self.ui.reportButton, why_not, "Figures as JSON, pictures as PNG, and a page that holds both.")
-        self._set(self.ui.dicomButton, why_not, "A derived DICOM series that says what was done and from which images.")
+        allow(self.ui.plotCombo, why_not, "What the plot beside the table shows.")
+        allow(self.ui.profileButton, why_not, "A line across the result, whose ends can be moved; the plot follows.")
+        allow(self.ui.reportButton, why_not, "Figures as JSON, pictures as PNG, and a page that holds both.")
+        allow(self.ui.dicomButton, why_not, "A derived DICOM series that says what was done and from which images.")
         self.ui.wipeSlider.setVisible(self.views.way == "wipe")
         self.ui.overlaySlider.setVisible(covering)
-        self._say(self.ui.legendLabel, self.views.legend)
-
-    def _say(self, label: Any, words: str) -> None:
-        label.setText(words)
-        label.setVisible(bool(words))
-
-    def _set(self, widget: Any, why_not: str, tip: str) -> None:
-        widget.setEnabled(not why_not)
-        widget.setToolTip(why_not or tip)
+        say(self.ui.legendLabel, self.views.legend)
 
     def _show_table(self) -> None:
         node = part(self.views.result, TABLE)
         rows = table_rows(node) if node is not None else []
-        table = self.ui.metricsTable
-        table.setColumnCount(len(COLUMNS))
-        table.setHorizontalHeaderLabels(list(COLUMNS))
-        table.setRowCount(len(rows))
-        for number, row in enumerate(rows):
-            for column, words in enumerate(row):
-                item = qt.QTableWidgetItem(words)
-                item.setToolTip(words)
-                table.setItem(number, column, item)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
-        for column in (1, 2):
-            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        table.verticalHeader().setVisible(False)
-        table.verticalHeader().setDefaultSectionSize(ROW)
-        table.setWordWrap(False)
+        show_rows(self.ui.metricsTable, COLUMNS, rows)

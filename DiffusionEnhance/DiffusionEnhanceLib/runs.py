@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import slicer
@@ -12,55 +11,13 @@ from DiffusionCore.slicerbridge.nodes import node_from_volume, volume_from_node
 from DiffusionCore.slicerbridge.panel import Job
 from DiffusionCore.slicerbridge.recognise import image_changed_at, look_at
 from DiffusionCore.slicerbridge.results import keep_parts, keep_result
+from DiffusionCore.slicerbridge.scans import CHANGED, GONE, Scans, region_of
 from DiffusionCore.slicerbridge.sequences import add_frame, browser_of, frames_of, play, result_sequence
-from DiffusionCore.volume.geometry import box_slices
 
 from .choices import enhance_options
 from .waiting import queue_of
 
 WORDS = {"uncertainty": "uncertainty", "residual": "residual structure"}
-GONE = "the scan was removed while it was worked on; its result was thrown away"
-
-
-@dataclass(eq=False)
-class Scans:
-    """Volume nodes as `Volume`s; the last one is kept, so that the worker is given the same voxels only once."""
-
-    _node: Any = None
-    _seen: Any = None
-    _volume: Any = field(default=None, repr=False)
-
-    def volume(self, node: Any, modality: str = "") -> Any:
-        """The scan of a volume node, with the modality that the panel shows."""
-        seen = (node.GetID(), image_changed_at(node), modality)
-        if node is not self._node or seen != self._seen:
-            from dataclasses import replace
-
-            look = look_at(node, modality)
-            if look.problem:
-                raise ValueError(f"{node.GetName()}: {look.problem}")
-            volume = volume_from_node(node)
-            meta = {**volume.meta, "modality_reason": look.reason}
-            self._node, self._seen = node, seen
-            self._volume = replace(volume, modality=look.modality, meta=meta)
-        return self._volume
-
-    def forget(self) -> None:
-        """Let go of the scan."""
-        self._node = self._seen = self._volume = None
-
-
-def region_of(volume: Any, roi: Any) -> list[list[int]] | None:
-    """[[k0, k1], [j0, j1], [i0, i1]] of what an ROI node's box can touch; None without an ROI. Raises `UsageError`
-    where it lies outside the scan."""
-    if roi is None:
-        return None
-    bounds = [0.0] * 6
-    roi.GetRASBounds(bounds)
-    if bounds[0] >= bounds[1]:
-        raise ValueError("the box has no size yet; place it in a slice view, or choose the whole scan")
-    parts = box_slices(volume, bounds[0::2], bounds[1::2])
-    return [[part.start, part.stop] for part in parts]
 
 
 def jobs_of(parameters: Any, scans: Scans, done: Callable[[Any, Mapping[str, Any]], None]) -> list[Job]:
@@ -101,8 +58,7 @@ def scan_job(parameters: Any, node: Any, scans: Scans, done: Callable[..., None]
         if node.GetScene() is None:
             raise RuntimeError(GONE)
         if image_changed_at(node) != seen:
-            changed = "the scan was changed while it was worked on; the result is of the scan as it was"
-            values = {**values, "warnings": [*values.get("warnings", ()), changed]}
+            values = {**values, "warnings": [*values.get("warnings", ()), CHANGED]}
         done(keep_result(f"{node.GetName()} enhanced", node, values, WORDS), values)
 
     return Job(node.GetName(), "enhance", options, volumes, finished)

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import slicer
 from slicer import util
 
-PATIENCE = 300.0  # seconds, on a slow computer
+from DiffusionCore.slicerbridge.patience import wait_until
+
 PART = 20.0  # mm: half the edge of the cube that is enhanced
-
-
-def wait_until(reached: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Let the event loop run until something is so."""
-    end = time.monotonic() + seconds
-    while not reached():
-        if time.monotonic() > end:
-            raise AssertionError(f"after {seconds:g} s still not: {what}")
-        slicer.app.processEvents()
-        time.sleep(0.005)
 
 
 def open_panel() -> Any:

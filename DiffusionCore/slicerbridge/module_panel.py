@@ -1,0 +1,166 @@
+"""What the panels of all modules do alike: follow the scene, read cards, install, run jobs before anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import qt
+import slicer
+from slicer.util import VTKObservationMixin
+
+from .application_worker import application_worker
+from .panel import Job, JobControls
+from .scans import Scans
+
+EVERY_CHANGE = 0  # milliseconds: changes that come together are shown once
+INPUT_EVENTS = (
+    slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
+    slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
+)
+
+
+class ModulePanel(VTKObservationMixin):
+    """A panel made of the widgets of a .ui file, by name; `worker` is the application's by default.
+
+    A module's own panel says what to `refresh`, to `apply`, `why_not`, its `first_input`, and what to do with models.
+    """
+
+    input_field = "inputVolume"  # of the parameter node
+
+    def __init__(self, ui: Any, worker: Any = None) -> None:
+        VTKObservationMixin.__init__(self)
+        self.ui = ui
+        self.worker = worker or application_worker(slicer.app)
+        self.parameters: Any = None
+        self.missing: Sequence[str] = ()
+        self.scans = Scans()
+        self._gui_tag: Any = None
+        self._observed_input: Any = None
+        self.controls = JobControls(
+            self.worker, ui.applyButton, ui.stateLabel, ui.progressBar, ui.detailsButton, self.apply, self.refresh
+        )
+        self._cards_timer = single_shot(0, self._read_cards)  # opening the module does not wait for what reads cards
+        self._refresh_timer = single_shot(EVERY_CHANGE, lambda: self.refresh())
+
+    def apply(self) -> None:
+        """What a press of Apply does."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Show what the parameter node says, and what may be pressed."""
+        raise NotImplementedError
+
+    def why_not(self) -> str:
+        """Why Apply cannot be pressed; "" if it can."""
+        raise NotImplementedError
+
+    def first_input(self) -> Any:
+        """The node that is the input before anybody chose one; None if there is none."""
+        raise NotImplementedError
+
+    def read_models(self) -> None:
+        """Look at what is installed."""
+        raise NotImplementedError
+
+    def input_node(self) -> Any:
+        """The node that is worked on; None without one."""
+        return None if self.parameters is None else getattr(self.parameters, self.input_field)
+
+    def set_parameters(self, parameters: Any) -> None:
+        """Show a parameter node; the first scan becomes the input where none was chosen. None: show nothing."""
+        if self.parameters is not None:
+            self.parameters.disconnectGui(self._gui_tag)
+            self.removeObserver(self.parameters.parameterNode, "ModifiedEvent", self._changed)
+        self.parameters = parameters
+        if parameters is not None:
+            if self.input_node() is None:
+                setattr(parameters, self.input_field, self.first_input())
+            self._gui_tag = parameters.connectGui(self.ui)
+            self.addObserver(parameters.parameterNode, "ModifiedEvent", self._changed)
+        self.missing = self.worker.look_for_packages()
+        self.refresh()
+        if parameters is not None:
+            self._cards_timer.start()
+
+    def _read_cards(self) -> None:
+        self.read_models()
+        self.refresh()
+
+    def pause(self) -> None:
+        """Another module is opened: what runs goes on."""
+
+    def scene_closes(self) -> None:
+        """The scene is about to be closed: nothing of it may be touched any more."""
+        self.controls.drop()
+        self.observe_input(None)
+        self.scans.forget()
+        self.set_parameters(None)
+
+    def end(self) -> None:
+        """The panel goes: what it runs is cancelled. The worker is the application's and ends with it."""
+        self.scene_closes()
+        self._refresh_timer.stop()
+        self._cards_timer.stop()
+        self.removeObservers()
+
+    def _changed(self, _caller: Any = None, _event: Any = None) -> None:
+        self._refresh_timer.start()
+
+    def observe_input(self, node: Any) -> None:
+        """Refresh when this node's voxels or transform change, and no longer when another's do."""
+        if node is self._observed_input:
+            return
+        for event in INPUT_EVENTS:
+            if self._observed_input is not None:
+                self.removeObserver(self._observed_input, event, self._changed)
+            if node is not None:
+                self.addObserver(node, event, self._changed)
+        self._observed_input = node
+
+    def show_controls(self, why_not: str, tip: str) -> None:
+        """Enable Apply, or say why not; say whether packages are missing."""
+        self.controls.allow(why_not, tip)
+        if self.missing and not self.controls.busy and self.controls.state != "not installed":
+            self.controls.not_installed("Apply asks before it installs what is missing")
+        elif not self.missing and self.controls.state == "not installed":
+            self.controls.ready()
+
+    def installed(self) -> bool:
+        """Whether everything needed is here, after one question where it is not."""
+        self.missing = self.worker.look_for_packages()
+        if not self.missing:
+            return True
+        from .packages import ensure_packages
+
+        try:
+            ensure_packages()
+        except Exception as error:  # declined, or pip failed: said in words, nothing is half-way
+            self.controls.not_installed(str(error))
+            return False
+        self.missing = self.worker.look_for_packages()
+        self._read_cards()
+        return not self.missing and not self.why_not()
+
+    def run(self, jobs: list[Job]) -> None:
+        """Run jobs."""
+        self.controls.run(jobs)
+
+
+def single_shot(milliseconds: int, action: Any) -> Any:
+    """A timer, not yet started, that does something once after so long."""
+    timer = qt.QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.connect("timeout()", action)
+    return timer
+
+
+def asked_folder(title: str) -> str:
+    """A folder that a person chooses; "" where none is."""
+    return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
+
+
+def say_written(files: list[str], folder: str) -> None:
+    """Tell in the status bar what was written."""
+    slicer.util.showStatusMessage(f"{len(files)} files written to {folder}", 5000)
