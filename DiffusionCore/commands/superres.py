@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..report.rows import before_and_after
+from ..report.rows import superres_rows
 from ..tasks.options import FileOptions
 from ..tasks.superres_options import SuperResolveOptions
 from .arguments import Parser, add_options, add_output_arguments, options_from
@@ -58,20 +58,11 @@ def say_one(report: dict[str, Any], given: argparse.Namespace) -> None:
     stages = " then ".join(f"{s['model']['name']} ({factors_in_words(s['factors_kji'])})" for s in made["stages"])
     print(f"{made['input']['modality']} ({made['input']['modality_reason']}), {stages}")
     print(f"{voxels_in_words(made['input'])} -> {voxels_in_words(made['output'])}")
-    print_table(("figure", "before", "after"), rows(report["figures"]))
+    print_table(("figure", "before", "after"), superres_rows(report["figures"]))
     if not given.quiet:
         for warning in dict.fromkeys(report["warnings"]):
             print(f"warning: {warning}", file=sys.stderr)
         print(f"written: {given.output}", file=sys.stderr)
-
-
-def rows(figures: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Data consistency before and after the projection; then, against a reference, interpolated and super-resolved."""
-    found = before_and_after({f"consistency {name}": value for name, value in figures["consistency"].items()})
-    if "reference" in figures:
-        before, after = figures["reference"]["before"], figures["reference"]["after"]
-        found += [(name, before.get(name, ""), after.get(name, "")) for name in {**before, **after}]
-    return found
 
 
 def factors_in_words(factors: list[float]) -> str:

@@ -15,7 +15,7 @@ from .nodes import volume_from_node
 from .overlays import place_in
 from .panel import Job
 from .recognise import DICOM_UIDS
-from .results import INPUT, RESIDUAL, UNCERTAINTY, part, report_of
+from .results import INPUT, RESIDUAL, UNCERTAINTY, before_of, part, report_of
 
 SERIES_TAG = "0020,000e"
 
@@ -30,7 +30,7 @@ def report_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> J
     name = result.GetName()
 
     def volumes() -> dict[str, Volume]:
-        source = part(result, INPUT)
+        source = before_of(result)
         if source is None:
             raise RuntimeError("the scan that this result was made from is gone; there is nothing to compare with")
         after = volume_from_node(result)

@@ -162,7 +162,10 @@ def show_pair(arrangement: int, before: Any, after: Any) -> None:
 
 
 def fit(arrangement: int, volume: Any) -> None:
-    """Show the whole slice through the middle of a volume in each of a layout's views, if it is still shown."""
+    """Show the whole slice through the middle of a volume in each of a layout's views, if it is still shown.
+
+    Before and after lie at one physical place, that of a slice of the result, whose grid may be finer than the scan's.
+    """
     if volume.GetScene() is None or current_layout() != arrangement:
         return
     centre = centre_of(volume)
@@ -172,6 +175,12 @@ def fit(arrangement: int, volume: Any) -> None:
             logic.FitSliceToBackground()
             node.JumpSliceByCentering(*centre)
             logic.SnapSliceOffsetToIJK()
+    for plane in PLANES:
+        logic, after = slice_logic(before_view(plane)), slice_logic(after_view(plane))
+        if logic is not None and after is not None and before_view(plane) in view_names(arrangement):
+            logic.SetSliceOffset(after.GetSliceOffset())
+            if logic.GetSliceNode().GetDimensions() == after.GetSliceNode().GetDimensions():
+                logic.GetSliceNode().SetFieldOfView(*after.GetSliceNode().GetFieldOfView())
 
 
 def show_numbers(table: Any, chart: Any) -> None:

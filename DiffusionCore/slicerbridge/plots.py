@@ -21,12 +21,17 @@ def histogram(before: Any, after: Any, unit: str, chart: Any = None) -> Any:
     """The chart of how often each value occurs in the scan and in the result, where both are."""
     old = _sampled(util.arrayFromVolume(before)[place_in(before, after)])
     new = _sampled(util.arrayFromVolume(after))
-    edges = bin_edges(old, whole=util.arrayFromVolume(after).dtype.kind in "iu")
+    edges = bin_edges(old, whole=are_whole(old))
     columns = {"value": (edges[:-1] + edges[1:]) / 2}
     for name, values in (("before", old), ("after", new)):
         columns[name] = np.histogram(values, edges)[0] / max(values.size, 1) * 100
     title = f"{after.GetName()} histogram"
     return _chart(chart, title, columns, f"value ({unit})", "share of the voxels (%)")
+
+
+def are_whole(values: np.ndarray) -> bool:
+    """Whether values are whole numbers, as a scanner's are, whatever type they are kept in."""
+    return bool(np.array_equal(values, np.rint(values)))
 
 
 def bin_edges(values: np.ndarray, *, whole: bool) -> np.ndarray:

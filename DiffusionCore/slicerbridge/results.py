@@ -19,11 +19,13 @@ from .nodes import node_from_volume
 from .overlays import difference_of, ijk_to_ras, largest_shown, show_difference, show_spread
 from .tables import metrics_table
 
-INPUT, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT = (
-    f"DiffusionCore.{role}" for role in ("input", "uncertainty", "residual", "difference", "table", "chart", "report")
+INPUT, INTERPOLATED, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT = (
+    f"DiffusionCore.{role}"
+    for role in ("input", "interpolated", "uncertainty", "residual", "difference", "table", "chart", "report")
 )
 SCORES = 8.0  # standard scores at the ends of the colours: twice what is flagged
-PARTS = (UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT)
+SYNTHETIC = "DiffusionCore.synthetic"  # attribute of a volume node that shows nobody
+PARTS = (INTERPOLATED, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT)
 
 
 def part(result: Any, role: str) -> Any:
@@ -51,6 +53,8 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
     """Put all that belongs to a result's volume node beside it; gives the node."""
     name = node.GetName()
     set_part(node, INPUT, source)
+    if isinstance(values.get("interpolated"), Volume):
+        set_part(node, INTERPOLATED, node_from_volume(values["interpolated"], f"{name} interpolated", like=source))
     structure = (values.get("trust") or {}).get("structure")
     for key, role, volume in (
         ("uncertainty", UNCERTAINTY, values.get("uncertainty")),
@@ -66,10 +70,26 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
     if values.get("metrics"):
         more = judgement.rows(values.get("trust"))
         set_part(node, TABLE, metrics_table(f"{name} figures", values["metrics"], more))
-    text = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", f"{name} report")
+    keep_report(node, values)
+    return node
+
+
+def keep_report(node: Any, values: Mapping[str, Any]) -> None:
+    """Put the report of a task's answer beside a result's volume node, as a text node."""
+    text = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", f"{node.GetName()} report")
     text.SetText(json.dumps(plain(report_content(values)), ensure_ascii=True))
     set_part(node, REPORT, text)
-    return node
+
+
+def before_of(result: Any) -> Any:
+    """What a result is compared with voxel by voxel: the interpolated scan where the result's grid is finer, else the
+    scan. None where the scan is gone."""
+    return None if part(result, INPUT) is None else part(result, INTERPOLATED) or part(result, INPUT)
+
+
+def is_synthetic(node: Any) -> bool:
+    """Whether a volume node was made from noise."""
+    return node is not None and node.GetAttribute(SYNTHETIC) == "1"
 
 
 def report_content(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,7 +122,7 @@ def results_of(source: Any) -> Iterator[Any]:
 def difference_node(result: Any) -> Any:
     """The node of after minus before, made on first use, in colours that are the same on scans of the same noise."""
     node = part(result, DIFFERENCE)
-    source = part(result, INPUT)
+    source = before_of(result)
     if node is not None or source is None:
         return node
     difference = difference_of(source, result)

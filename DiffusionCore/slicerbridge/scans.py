@@ -10,7 +10,7 @@ from slicer import util
 from ..volume.geometry import box_slices
 from .nodes import volume_from_node
 from .recognise import image_changed_at, look_at
-from .results import INPUT
+from .results import INPUT, is_synthetic
 
 GONE = "the scan was removed while it was worked on; its result was thrown away"
 CHANGED = "the scan was changed while it was worked on; the result is of the scan as it was"
@@ -58,7 +58,7 @@ def region_of(volume: Any, roi: Any) -> list[list[int]] | None:
 def first_volume() -> Any:
     """The first scan of the scene that is not a result of ours; None if there is none."""
     for node in util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        own = node.GetNodeReference(INPUT) is not None
+        own = node.GetNodeReference(INPUT) is not None or is_synthetic(node)
         scan = node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors()
         if scan and not own and node.GetImageData() is not None:
             return node

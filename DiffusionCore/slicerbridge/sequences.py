@@ -55,3 +55,21 @@ def play(sequence: Any, node: Any, name: str) -> Any:
     if proxy is not None:
         proxy.SetName(name)
     return proxy
+
+
+def new_sequence(name: str, frames: list[Any], index: str) -> Any:
+    """A new sequence of volume nodes with a browser of its own; gives the volume node that shows its frames.
+
+    The sequence keeps copies of `frames`. `index` is what numbers them, from 1.
+    """
+    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", f"{name} images")
+    sequence.SetIndexName(index)
+    sequence.SetIndexUnit("")
+    for number, frame in enumerate(frames, start=1):
+        sequence.SetDataNodeAtValue(frame, str(number))
+    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", f"{name} browser")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+    proxy = browser.GetProxyNode(sequence)
+    proxy.SetName(slicer.mrmlScene.GenerateUniqueName(name))
+    return proxy

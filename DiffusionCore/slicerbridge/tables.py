@@ -8,7 +8,7 @@ from typing import Any
 import slicer
 import vtk
 
-from ..report.rows import report_rows
+from ..report.rows import report_rows, superres_rows
 from ..report.words import shown
 
 COLUMNS = ("figure", "before", "after")
@@ -17,7 +17,7 @@ ABOUT_THE_MEASURING = ("measured in", "voxels", "data range")  # in the report; 
 
 def figure_rows(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """(figure with its unit, before, after) in words, from the `metrics` of a result."""
-    rows = report_rows(metrics)
+    rows = superres_rows(metrics) if "consistency" in metrics else report_rows(metrics)
     return [(name, _word(old), _word(new)) for name, old, new in rows if not name.startswith(ABOUT_THE_MEASURING)]
 
 

@@ -8,16 +8,29 @@ from typing import Any
 from . import layouts
 from .compare import Blink, Wipe
 from .overlays import background, colour_bar, hide_colour_bar, overlay
-from .results import DIFFERENCE, INPUT, RESIDUAL, UNCERTAINTY, difference_node, part, report_of
+from .results import (
+    DIFFERENCE,
+    INPUT,
+    INTERPOLATED,
+    RESIDUAL,
+    UNCERTAINTY,
+    before_of,
+    difference_node,
+    is_synthetic,
+    part,
+    report_of,
+)
 
 WAYS = ("wipe", "blink", "difference", "uncertainty", "residual")
 ROLES = {"uncertainty": UNCERTAINTY, "residual": RESIDUAL}
 TITLES = {"difference": "after − before", "uncertainty": "uncertainty", "residual": "structure"}
 NO_RESULT = "There is no result yet."
+FROM_NOISE = "This image was made from noise; there is no scan to compare it with."
 NEEDS = {
     "uncertainty": "This result has no uncertainty: take the preset Careful, or 2 samples or more.",
     "residual": "This result has no residual-structure map: tick the check of trust under Advanced.",
 }
+ONLY_ENHANCED = "Only an enhanced scan has a residual-structure map; what is removed from it should be noise."
 
 
 class ResultViews:
@@ -58,10 +71,12 @@ class ResultViews:
         """Why the result cannot be shown in a way; "" if it can."""
         if self.result is None or self.result.GetScene() is None:
             return NO_RESULT
+        if is_synthetic(self.result):
+            return FROM_NOISE
         if self.source is None:
             return "The scan that this result was made from is gone."
         if way in ROLES and part(self.result, ROLES[way]) is None:
-            return NEEDS[way]
+            return ONLY_ENHANCED if way == "residual" and part(self.result, INTERPOLATED) else NEEDS[way]
         return ""
 
     def arrange(self, arrangement: int) -> None:
@@ -88,9 +103,9 @@ class ResultViews:
         views = self.after_views()
         self.way = way
         if way == "wipe":
-            self._mode = Wipe(self.source, self.result, views)
+            self._mode = Wipe(before_of(self.result), self.result, views)
             self._mode.move(wipe)
-            self.legend = "left of the border: before; right of it: after"
+            self.legend = f"left of the border: {self._before_in_words()}; right of it: after"
         elif way == "blink":
             self._mode = Blink(self.source, self.result, views)
             self.legend = "before and after in turn, two changes a second"
@@ -110,11 +125,14 @@ class ResultViews:
         unit = "scores" if way == "residual" else self.unit
         colour_bar(node, f"{TITLES[way]} ({unit})", views)
         if way == "difference":
-            self.legend = f"after − before: blue {low:.3g}, black 0, orange +{high:.3g} {unit}"
+            self.legend = f"after − {self._before_in_words()}: blue {low:.3g}, black 0, orange +{high:.3g} {unit}"
         elif way == "residual":
             self.legend = f"structure that was taken away (orange) or added (blue), to ±{high:.3g} standard scores"
         else:
             self.legend = f"{TITLES[way]}: violet {low:.3g} to yellow {high:.3g} {unit}"
+
+    def _before_in_words(self) -> str:
+        return "before" if part(self.result, INTERPOLATED) is None else "interpolated scan"
 
     def move_wipe(self, percent: float) -> None:
         """Move the wipe's border."""

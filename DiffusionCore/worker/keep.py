@@ -80,6 +80,7 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
 def run_export(job: Job, _session: Session, progress: Progress) -> dict[str, Any]:
     """Write the derived series; its identity is the source's where one is named."""
     from ..tasks.derivation import enhance_record
+    from ..tasks.superres_provenance import superres_record
     from ..volume.dicom_read import read_dicom_source
     from ..volume.dicom_write import write_dicom_series
 
@@ -88,7 +89,8 @@ def run_export(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     progress.stage("write DICOM")
     source = None if options.source is None else read_dicom_source(options.source, series=options.series)
     progress.advance(0.2)
-    record = enhance_record(options.provenance)
+    made = options.provenance
+    record = superres_record(made) if "stages" in made else enhance_record(made)
     folder = write_dicom_series(volume, options.folder, derivation=record, source=source, overwrite=options.overwrite)
     progress.finish()
     return {"files": sorted(path.name for path in folder.iterdir())}

@@ -11,6 +11,44 @@ PRESET_TEXTURE = {"quick": 0.0, "natural": 1.0, "careful": 0.0}
 
 def enhance_options(chosen: Any) -> dict[str, Any]:
     """The options of `enhance` that differ from its defaults, from a parameter node (or anything with its fields)."""
+    options = sampling_options(chosen)
+    if chosen.ownSigma:
+        options["sigma"] = float(chosen.sigma)
+    if chosen.trust:
+        options["trust"] = True
+    return options
+
+
+def superres_options(chosen: Any) -> dict[str, Any]:
+    """The same of `super_resolve`."""
+    return {**sampling_options(chosen), **finer_options(chosen)}
+
+
+def finer_options(chosen: Any) -> dict[str, Any]:
+    """What of `super_resolve` says how fine."""
+    options: dict[str, Any] = {} if chosen.axes == "all" else {"axes": chosen.axes}
+    if chosen.finer == "factor":
+        options["factor"] = float(chosen.factor)
+    elif chosen.finer == "spacing":
+        options["spacing"] = f"{chosen.spacing:.4f}".rstrip("0").rstrip(".")
+    return options
+
+
+def synthesis_options(chosen: Any, model: str) -> dict[str, Any]:
+    """The same of `synthesize`, by a model, which it has to be told."""
+    options: dict[str, Any] = {"model": model, "count": int(chosen.count)}
+    if chosen.condition.strip():
+        options["condition"] = chosen.condition.replace(" ", "")
+    for name in ("steps", "threads", "seed"):
+        if getattr(chosen, name):
+            options[name] = int(getattr(chosen, name))
+    if chosen.device != "auto":
+        options["device"] = chosen.device
+    return options
+
+
+def sampling_options(chosen: Any) -> dict[str, Any]:
+    """What `enhance` and `super_resolve` are asked alike."""
     options: dict[str, Any] = {"preset": chosen.preset}
     if chosen.preset == "natural" and chosen.texture < 1:
         options["texture"] = float(chosen.texture)
@@ -19,16 +57,13 @@ def enhance_options(chosen: Any) -> dict[str, Any]:
     for name in ("model", "modality"):
         if getattr(chosen, name):
             options[name] = getattr(chosen, name)
-    if chosen.ownSigma:
-        options["sigma"] = float(chosen.sigma)
     for name in ("steps", "samples", "threads", "tile", "seed"):
         if getattr(chosen, name):
             options[name] = int(getattr(chosen, name))
     if chosen.device != "auto":
         options["device"] = chosen.device
-    for name in ("force", "trust"):
-        if getattr(chosen, name):
-            options[name] = True
+    if chosen.force:
+        options["force"] = True
     return options
 
 

@@ -1,4 +1,4 @@
-"""The groups Task, How and Advanced: choices that no single widget stands for, and why some cannot be made."""
+"""The groups How and Advanced: choices that no single widget stands for, and why some cannot be made."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from DiffusionCore.slicerbridge.installed import added_models, clear_added_model
 from DiffusionCore.slicerbridge.widgets import fill_choice
 
 from .choices import PRESET_TEXTURE, network_passes, preset_for
+from .task_group import VERBS, fitting_models, task_of
 
-TASKS = {"enhance": "Enhance", "super_resolve": "Super-resolve", "synthesize": "Synthesize"}
-NOT_HERE = "This version of the extension has no model for it."
 PRESET_WORDS = {
     "quick": ("Quick", "most faithful"),
     "natural": ("Natural", "natural texture"),
@@ -34,7 +33,6 @@ class HowGroup:
             button.connect("clicked()", lambda preset=preset: self.choose_preset(preset))
         ui.textureSlider.connect("valueChanged(double)", self.choose_texture)
         ui.clearModelsButton.connect("clicked()", self.clear_models)
-        ui.taskCombo.connect("currentIndexChanged(int)", lambda _index: self._store("task", self._task()))
         ui.modelCombo.connect("currentIndexChanged(int)", lambda _index: self._store("model", self._model()))
         ui.modalityCombo.connect("currentIndexChanged(int)", lambda _index: self._store("modality", self._modality()))
         ui.deviceCombo.connect("currentIndexChanged(int)", lambda _index: self._store("device", self._device()))
@@ -67,7 +65,6 @@ class HowGroup:
             chosen = "" if parameters is None else parameters.modality
             fill_choice(self.ui.modalityCombo, (RECOGNISED, "CT", "MR"), chosen or RECOGNISED)
             self._show_models(modality)
-            self._show_tasks()
             self._show_sigma()
             if self.models:
                 self._show_clear_models()
@@ -96,7 +93,8 @@ class HowGroup:
             self.ui.textureSlider.setValue(texture)
 
     def _show_models(self, modality: str) -> None:
-        fitting = [card for card in self.models if card.task == "enhance"]
+        task = task_of(self.parameters)
+        fitting = fitting_models(self.models, task)
         chosen = "" if self.parameters is None else self.parameters.model
         names = [AUTOMATIC, *(card.name for card in fitting)]
         if chosen and chosen not in names:
@@ -104,30 +102,22 @@ class HowGroup:
         fill_choice(self.ui.modelCombo, tuple(names), chosen or AUTOMATIC)
         card = self.model_for(modality)
         if card is None:
-            words = "" if not modality else f"no installed model enhances {modality} scans"
+            what = "" if task == "synthesize" else f" {modality} scans"
+            words = f"no installed model {VERBS[task]}{what}" if modality or not what else ""
         else:
             words = f"{card.name}: {card.summary} {' '.join(card.limits)}"
         self.ui.modelHint.setText(words)
 
     def model_for(self, modality: str) -> Any:
         """The card of the model that will be used; None while cards cannot be read, or if none fits."""
-        chosen = "" if self.parameters is None else self.parameters.model
-        for card in self.models:
-            if card.name == chosen or (not chosen and card.task == "enhance" and card.modality == modality):
+        chosen, task = "" if self.parameters is None else self.parameters.model, task_of(self.parameters)
+        for card in fitting_models(self.models, task):
+            if card.name == chosen or (not chosen and (task == "synthesize" or card.modality == modality)):
                 return card
         return None
 
-    def _show_tasks(self) -> None:
-        names = [TASKS["enhance"]]
-        chosen = "enhance" if self.parameters is None else self.parameters.task
-        fill_choice(self.ui.taskCombo, tuple(names), TASKS.get(chosen, TASKS["enhance"]))
-        self.ui.taskCombo.setEnabled(len(names) > 1)
-        missing = [TASKS[task] for task in TASKS if TASKS[task] not in names]
-        self.ui.taskCombo.setToolTip(f"{' and '.join(missing)}: {NOT_HERE}" if missing else "What is done to the scan.")
-        self.ui.taskHint.setText("Removes noise and keeps the scan's grid, units and voxel type.")
-
     def _show_sigma(self) -> None:
-        own = self.parameters is not None and self.parameters.ownSigma
+        own = self.parameters is not None and self.parameters.ownSigma and task_of(self.parameters) == "enhance"
         self.ui.sigmaSpinBox.setEnabled(own)
         self.ui.sigmaSpinBox.setToolTip(
             "Standard deviation of the noise in the scan's own units."
@@ -138,10 +128,6 @@ class HowGroup:
     def _store(self, name: str, value: str) -> None:
         if self.parameters is not None and not self._busy and getattr(self.parameters, name) != value:
             setattr(self.parameters, name, value)
-
-    def _task(self) -> str:
-        words = self.ui.taskCombo.currentText
-        return next((task for task in TASKS if TASKS[task] == words), "enhance")
 
     def _model(self) -> str:
         name = self.ui.modelCombo.currentText

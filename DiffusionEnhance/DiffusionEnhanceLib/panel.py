@@ -16,7 +16,7 @@ from DiffusionCore.slicerbridge.keep import dicom_job, report_job
 from DiffusionCore.slicerbridge.module_panel import ModulePanel, asked_folder, say_written, single_shot
 from DiffusionCore.slicerbridge.panel import Job, seconds_in_words
 from DiffusionCore.slicerbridge.preview import LivePreview
-from DiffusionCore.slicerbridge.results import INPUT, part
+from DiffusionCore.slicerbridge.results import INPUT, is_synthetic, part
 from DiffusionCore.slicerbridge.scans import first_volume
 from DiffusionCore.slicerbridge.widgets import say
 
@@ -24,9 +24,17 @@ from .choices import PRESETS, enhance_options
 from .expectation import expected_by_preset, region_voxels, waiting_in_words
 from .how_group import HowGroup
 from .input_group import InputGroup
+from .reasons import why_not, why_not_by
 from .result_group import ResultGroup
 from .runs import jobs_of
+from .synthesis import show_synthetic, synthesis_job
+from .task_group import TaskGroup, task_of
 
+APPLY = {
+    "enhance": "Enhance the volume; it is not changed, the result comes beside it.",
+    "super_resolve": "Make the volume's voxels finer; it is not changed, the result comes beside it.",
+    "synthesize": "Make images from the seed; nothing else is changed.",
+}
 WHEN_QUIET = 1000  # milliseconds without a change, after which the device's speed is measured, once
 DEVICES = ("cpu", "mps") if sys.platform == "darwin" else ("cpu", "cuda:0")
 
@@ -38,6 +46,7 @@ class EnhancePanel(ModulePanel):
         ModulePanel.__init__(self, ui, worker)
         self.devices = DEVICES
         self.how = HowGroup(ui, self.refresh)
+        self.task = TaskGroup(ui, lambda: self.how.models)
         self.input = InputGroup(ui, self.refresh)
         self.result = ResultGroup(ui, self.keep)
         self.speed = SpeedMeasurement(self.worker, self.refresh)
@@ -82,37 +91,27 @@ class EnhancePanel(ModulePanel):
         self.input.show(parameters)
         look = self.input.look
         modality = "" if look is None or look.problem else look.modality
-        why_not = self.why_not()
+        why_not, finer = why_not_by(parameters, look, self.how)
+        self.task.show(parameters, self.how.model_for(modality), finer)
+        enhances = task_of(parameters) == "enhance"
         seconds = self.expected(modality)
         words = {preset: f"about {seconds_in_words(time)}" for preset, time in seconds.items() if time is not None}
         self.how.show(parameters, modality, words, self.devices)
-        say(self.ui.expectedLabel, "" if why_not else waiting_in_words(parameters, seconds))
-        if not why_not and not self.missing and seconds[parameters.preset] is None:
+        say(self.ui.expectedLabel, "" if why_not or not enhances else waiting_in_words(parameters, seconds))
+        if not why_not and enhances and not self.missing and seconds[parameters.preset] is None:
             self._speed_timer.start()
-        self.show_controls(why_not, "Enhance the volume; it is not changed, the result comes beside it.")
+        self.show_controls(why_not, APPLY[task_of(parameters)])
         self.result.show(parameters, "" if look is None else look.unit)
-        self._show_preview(why_not)
+        self._show_preview(why_not or ("" if enhances else "Only enhancement has a preview."))
 
     def why_not(self) -> str:
         """Why Apply cannot be pressed; "" if it can."""
-        parameters, look = self.parameters, self.input.look
-        if parameters is None or parameters.inputVolume is None or look is None:
-            return "Choose a volume first."
-        if look.problem:
-            return look.problem
-        if self.how.models and self.how.model_for(look.modality) is None:
-            return f"No installed model enhances {look.modality} scans."
-        reference = parameters.referenceVolume
-        if reference is not None and reference.GetImageData() is not None:
-            same = parameters.inputVolume.GetImageData().GetDimensions() == reference.GetImageData().GetDimensions()
-            if not same:
-                return "The reference is not on the volume's grid; resample it first, or choose none."
-        return ""
+        return why_not(self.parameters, self.input.look, self.how)
 
     def expected(self, modality: str) -> dict[str, float | None]:
         """Seconds that each preset would take on this scan and device; None before anything was measured."""
         card, parameters = self.how.model_for(modality), self.parameters
-        if card is None or parameters is None or not modality:
+        if card is None or parameters is None or not modality or task_of(parameters) != "enhance":
             return dict.fromkeys(PRESETS)
         voxels = self.input.look.voxels
         if parameters.roi is not None:
@@ -156,7 +155,10 @@ class EnhancePanel(ModulePanel):
         """Run the jobs that are asked for; install what is missing first, after asking."""
         if not self.installed():
             return
-        self.run(jobs_of(self.parameters, self.scans, self.done))
+        if task_of(self.parameters) == "synthesize":
+            self.run([synthesis_job(self.parameters, self.how.model_for("").name, self.done)])
+        else:
+            self.run(jobs_of(self.parameters, self.scans, self.done))
 
     def run(self, jobs: list[Job]) -> None:
         """Run jobs, before anything that was only done in the background."""
@@ -166,12 +168,12 @@ class EnhancePanel(ModulePanel):
 
     def done(self, result: Any, values: Mapping[str, Any]) -> None:
         """A result is in the scene: it is shown, if it is of the panel's input, in turns of the event loop of its own."""
-        device = "auto" if self.parameters is None else self.parameters.device
-        qt.QTimer.singleShot(0, lambda: learn_from_run(values.get("provenance", {}), device))
-        parameters = self.parameters
+        parameters, made = self.parameters, values.get("provenance", {})
+        device = "auto" if parameters is None else parameters.device
+        qt.QTimer.singleShot(0, lambda: learn_from_run(made, device))
         if parameters is None:
             return
-        if part(result, INPUT) is parameters.inputVolume or parameters.resultVolume is None:
+        if is_synthetic(result) or part(result, INPUT) is parameters.inputVolume or parameters.resultVolume is None:
             parameters.resultVolume = result
             qt.QTimer.singleShot(0, lambda: self._show_result(result))
 
@@ -179,12 +181,15 @@ class EnhancePanel(ModulePanel):
         if self.parameters is None or self.parameters.resultVolume is not result:
             return
         self.refresh()
+        if is_synthetic(result):
+            show_synthetic(result)
+            return
         shown = layouts.current_layout()
         self.result.arrange(shown if layouts.ours(shown) else layouts.SIDE_BY_SIDE)
 
     def what_to_preview(self) -> tuple[Any, Any, Mapping[str, Any]] | None:
         """The input, its volume and the options of a preview; None while there can be none."""
-        if self.why_not() or self.controls.busy or self.missing:
+        if self.why_not() or self.controls.busy or self.missing or task_of(self.parameters) != "enhance":
             return None
         node = self.parameters.inputVolume
         try:

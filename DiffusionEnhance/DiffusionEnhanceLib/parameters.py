@@ -17,10 +17,13 @@ class DiffusionEnhanceParameterNode:
     """What is chosen in the panel; which volumes wait is kept beside it (`waiting`).
 
     inputVolume      the scan; never changed
-    roi              the box to enhance; none: the whole scan
+    roi              the box to work on; none: the whole scan
     referenceVolume  the scan without noise, for figures
     allFrames        every frame of the sequence that plays the input
     preset           quick, natural or careful; `texture` 0 and 1 are quick's and natural's
+    axes, finer      of super-resolution: all or slice; "" (automatic), factor or spacing (mm)
+    count, condition of synthesis: how many images, and what they are asked to be, e.g. z_fraction=0.2:0.8
+    keepAs           volume or sequence
     model, modality  "" is automatic and as recognised
     steps, samples, threads, tile   0 is the preset's, or automatic
     resultVolume     the result that is looked at; what belongs to it, it refers to itself
@@ -32,6 +35,13 @@ class DiffusionEnhanceParameterNode:
     referenceVolume: vtkMRMLScalarVolumeNode
     allFrames: bool = False
     task: str = "enhance"
+    axes: str = "all"
+    finer: str = ""
+    factor: Annotated[float, WithinRange(1.1, 8)] = 2.0
+    spacing: Annotated[float, WithinRange(0.05, 10)] = 1.0
+    count: Annotated[int, WithinRange(1, 64)] = 4
+    condition: str = ""
+    keepAs: str = "volume"
     preset: str = "quick"
     strength: Annotated[float, WithinRange(0, 1)] = 1.0
     texture: Annotated[float, WithinRange(0, 1)] = 0.0

@@ -13,10 +13,13 @@ from DiffusionCore.slicerbridge.recognise import image_changed_at, look_at
 from DiffusionCore.slicerbridge.results import keep_parts, keep_result
 from DiffusionCore.slicerbridge.scans import CHANGED, GONE, Scans, region_of
 from DiffusionCore.slicerbridge.sequences import add_frame, browser_of, frames_of, play, result_sequence
+from DiffusionCore.volume.geometry import crop
 
-from .choices import enhance_options
+from .choices import enhance_options, superres_options
+from .task_group import task_of
 from .waiting import queue_of
 
+DONE = {"enhance": "enhanced", "super_resolve": "super-resolved"}
 WORDS = {"uncertainty": "uncertainty", "residual": "residual structure"}
 
 
@@ -32,12 +35,29 @@ def jobs_of(parameters: Any, scans: Scans, done: Callable[[Any, Mapping[str, Any
     return found
 
 
+def options_of(parameters: Any) -> dict[str, Any]:
+    """The options of the task that works on scans."""
+    return superres_options(parameters) if task_of(parameters) == "super_resolve" else enhance_options(parameters)
+
+
+def within(volume: Any, roi: Any, task: str, options: dict[str, Any]) -> Any:
+    """The scan that is given to the task with an ROI's box: enhancement is told the region, so that what is inside has
+    the values of the whole result; super-resolution takes the part alone."""
+    region = region_of(volume, roi)
+    if region is None:
+        return volume
+    if task == "super_resolve":
+        return crop(volume, tuple(slice(*ends) for ends in region))
+    options["region"] = region
+    return volume
+
+
 def scan_job(parameters: Any, node: Any, scans: Scans, done: Callable[..., None]) -> Job:
     """One volume node; the box and the reference count for the panel's input alone."""
     own = node is parameters.inputVolume
     roi = parameters.roi if own else None
     reference = parameters.referenceVolume if own else None
-    options = enhance_options(parameters)
+    task, options = task_of(parameters), options_of(parameters)
     modality = options.pop("modality", "") if own else ""
     options.pop("modality", None)
     seen = image_changed_at(node)
@@ -45,11 +65,7 @@ def scan_job(parameters: Any, node: Any, scans: Scans, done: Callable[..., None]
     def volumes() -> dict[str, Any]:
         if node.GetScene() is None:
             raise RuntimeError(GONE)
-        volume = scans.volume(node, modality)
-        region = region_of(volume, roi)
-        if region is not None:
-            options["region"] = region
-        found = {"volume": volume}
+        found = {"volume": within(scans.volume(node, modality), roi, task, options)}
         if reference is not None:
             found["reference"] = volume_from_node(reference)
         return found
@@ -59,9 +75,9 @@ def scan_job(parameters: Any, node: Any, scans: Scans, done: Callable[..., None]
             raise RuntimeError(GONE)
         if image_changed_at(node) != seen:
             values = {**values, "warnings": [*values.get("warnings", ()), CHANGED]}
-        done(keep_result(f"{node.GetName()} enhanced", node, values, WORDS), values)
+        done(keep_result(f"{node.GetName()} {DONE[task]}", node, values, WORDS), values)
 
-    return Job(node.GetName(), "enhance", options, volumes, finished)
+    return Job(node.GetName(), task, options, volumes, finished)
 
 
 def frame_jobs(parameters: Any, scans: Scans, done: Callable[..., None]) -> list[Job]:
@@ -69,9 +85,9 @@ def frame_jobs(parameters: Any, scans: Scans, done: Callable[..., None]) -> list
     first of them on; the figures are the first frame's."""
     node = parameters.inputVolume
     frames = frames_of(node)
-    name = f"{node.GetName()} enhanced"
+    task, options = task_of(parameters), options_of(parameters)
+    name = f"{node.GetName()} {DONE[task]}"
     made: dict[str, Any] = {}
-    options = enhance_options(parameters)
     modality = options.pop("modality", "")
 
     def job(number: int, frame: Any) -> Job:
@@ -79,11 +95,7 @@ def frame_jobs(parameters: Any, scans: Scans, done: Callable[..., None]) -> list
             if node.GetScene() is None:
                 raise RuntimeError(GONE)
             stated = modality or look_at(node).modality
-            volume = scans.volume(frame, stated)
-            region = region_of(volume, parameters.roi)
-            if region is not None:
-                own["region"] = region
-            return {"volume": volume}
+            return {"volume": within(scans.volume(frame, stated), parameters.roi, task, own)}
 
         def finished(values: Mapping[str, Any]) -> None:
             if node.GetScene() is None:
@@ -99,6 +111,6 @@ def frame_jobs(parameters: Any, scans: Scans, done: Callable[..., None]) -> list
                 done(keep_parts(proxy, node, values, WORDS), values)
 
         own = dict(options)
-        return Job(f"{node.GetName()} frame {number + 1} of {len(frames)}", "enhance", own, volumes, finished)
+        return Job(f"{node.GetName()} frame {number + 1} of {len(frames)}", task, own, volumes, finished)
 
     return [job(number, frame) for number, frame in enumerate(frames)]

@@ -11,6 +11,8 @@ import pytest
 
 from DiffusionCore.inference import PRESETS
 from DiffusionCore.tasks.options import EnhanceOptions, parse_options
+from DiffusionCore.tasks.superres_options import SuperResolveOptions
+from DiffusionCore.worker.options import SynthesizeJob
 
 MODULE = Path(__file__).resolve().parents[3] / "DiffusionEnhance"
 UI = ElementTree.parse(MODULE / "Resources" / "UI" / "DiffusionEnhance.ui")
@@ -30,6 +32,12 @@ DEFAULTS = {
     "device": "auto",
     "force": False,
     "trust": False,
+    "axes": "all",
+    "finer": "",
+    "factor": 2.0,
+    "spacing": 1.0,
+    "count": 4,
+    "condition": "",
 }
 
 
@@ -61,6 +69,25 @@ def test_everything_that_can_be_chosen_is_an_option(choices):
     chosen |= {"device": "cpu", "force": True, "trust": True}
     options = parse_options(EnhanceOptions, **choices.enhance_options(SimpleNamespace(**chosen)))
     assert (options.texture, options.sigma, options.seed, options.trust) == (0.5, 3.0, 9, True)
+
+
+def test_super_resolution_is_asked_in_its_own_words(choices):
+    options = choices.superres_options(SimpleNamespace(**DEFAULTS))
+    assert parse_options(SuperResolveOptions, **options) == SuperResolveOptions()
+    chosen = {**DEFAULTS, "ownSigma": True, "trust": True, "axes": "slice", "finer": "spacing", "spacing": 0.7}
+    options = parse_options(SuperResolveOptions, **choices.superres_options(SimpleNamespace(**chosen)))
+    assert (options.axes, options.factor, options.spacing) == ("slice", None, "0.7")
+    chosen = {**DEFAULTS, "finer": "factor", "factor": 2.5, "samples": 4}
+    options = parse_options(SuperResolveOptions, **choices.superres_options(SimpleNamespace(**chosen)))
+    assert (options.axes, options.factor, options.spacing, options.samples) == ("all", 2.5, None, 4)
+
+
+def test_synthesis_is_told_its_model(choices):
+    options = choices.synthesis_options(SimpleNamespace(**DEFAULTS), "heads")
+    assert parse_options(SynthesizeJob, **options) == SynthesizeJob(model="heads", count=4)
+    chosen = {**DEFAULTS, "condition": "z_fraction = 0.2:0.8", "seed": 3, "steps": 9, "device": "cpu"}
+    options = parse_options(SynthesizeJob, **choices.synthesis_options(SimpleNamespace(**chosen), "heads"))
+    assert (options.condition, options.seed, options.steps) == ("z_fraction=0.2:0.8", 3, 9)
 
 
 @pytest.mark.parametrize("name", ["steps", "samples", "threads", "tile"])

@@ -1,0 +1,61 @@
+"""The finer grid that is asked for, before anything is run: in words, or why there cannot be one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from slicer import util
+
+from DiffusionCore.errors import DiffusionCoreError
+from DiffusionCore.slicerbridge.overlays import ijk_to_ras
+from DiffusionCore.slicerbridge.scans import region_of
+from DiffusionCore.volume import Volume
+from DiffusionCore.volume.geometry import crop
+
+from .choices import finer_options
+
+
+def finer_grid_of(parameters: Any) -> tuple[Any, Any]:
+    """(the part of the input that is worked on, its `FinerGrid`), nothing copied. Raises ValueError with a sentence."""
+    from DiffusionCore.tasks.finer_grid import finer_grid
+    from DiffusionCore.tasks.superres_options import SuperResolveOptions
+
+    node = parameters.inputVolume
+    volume = Volume(util.arrayFromVolume(node), ijk_to_ras(node))
+    region = region_of(volume, parameters.roi)
+    if region is not None:
+        volume = crop(volume, tuple(slice(*ends) for ends in region))
+    try:
+        return volume, finer_grid(volume, SuperResolveOptions(**finer_options(parameters)))
+    except DiffusionCoreError as error:
+        raise ValueError(str(error).replace("--", "")) from None
+
+
+def in_words(grid: Any, spacing: tuple[float, float, float]) -> str:
+    """One line on a finer grid of a scan with this spacing (k, j, i)."""
+    size = "×".join(str(n) for n in reversed(grid.shape))
+    new = "×".join(f"{mm / f:.3g}" for mm, f in zip(reversed(spacing), reversed(grid.factors), strict=True))
+    return f"Result: {size} voxels of {new} mm."
+
+
+def why_not_finer(parameters: Any, look: Any, cards: Iterable[Any]) -> tuple[str, str]:
+    """(why the scan cannot be super-resolved as asked, the grid in words); one of them is ""."""
+    from DiffusionCore.tasks.cascade import WORDS, axis_groups
+
+    try:
+        volume, grid = finer_grid_of(parameters)
+    except (ValueError, DiffusionCoreError) as error:
+        sentence = str(error)
+        return f"{sentence[:1].upper()}{sentence[1:]}.", ""
+    able = {
+        axes for card in cards if card.modality == look.modality and card.resolution for axes in card.resolution.axes
+    }
+    for _axes, pattern in [] if parameters.model else axis_groups(volume.spacing, grid.factors):
+        if pattern not in able:
+            return f"No installed model makes {WORDS[pattern]} of {look.modality} scans finer; choose other axes.", ""
+    reference = parameters.referenceVolume
+    image = None if reference is None else reference.GetImageData()
+    if image is not None and tuple(reversed(image.GetDimensions())) != grid.shape:
+        return "The reference is not on the finer grid; resample it first, or choose none.", ""
+    return "", in_words(grid, volume.spacing)
