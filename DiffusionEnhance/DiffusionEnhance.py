@@ -32,8 +32,8 @@ class DiffusionEnhance(ScriptedLoadableModule):
         self.parent.dependencies = []
         self.parent.contributors = ["DiffusionEnhance contributors"]
         self.parent.helpText = _(
-            "Removes noise from CT and MR scans by conditional diffusion models and shows before and after side by "
-            "side, with figures. Everything is computed on this computer; nothing is sent anywhere. Research only; "
+            "Removes noise from CT and MR scans or makes their voxels finer by conditional diffusion models, shows "
+            "before and after side by side, with figures, and makes images from noise. Everything is computed on this computer; nothing is sent anywhere. Research only; "
             "not for clinical use."
         )
         self.parent.acknowledgementText = _(
