@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 
-def installed_cards() -> tuple[Any, ...]:
-    """The cards of the installed models; empty while the packages that read them are not installed."""
+def installed_models() -> tuple[tuple[Any, Path], ...]:
+    """Card and folder of every installed model; empty while the packages that read them are not installed."""
     try:
         from ..models.registry import list_models
     except ImportError:
         return ()
-    return tuple(card for card, _folder in list_models())
+    return tuple(list_models())
+
+
+def installed_cards() -> tuple[Any, ...]:
+    """The cards of the installed models; empty while the packages that read them are not installed."""
+    return tuple(card for card, _folder in installed_models())
 
 
 def added_models() -> list[Path]:

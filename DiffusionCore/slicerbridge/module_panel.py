@@ -85,7 +85,15 @@ class ModulePanel(VTKObservationMixin):
 
     def _read_cards(self) -> None:
         self.read_models()
+        self._show_nodes()
         self.refresh()
+
+    def _show_nodes(self) -> None:
+        """Let choosers of nodes show what the parameter node says: while a scene is read they list nothing of it yet."""
+        for widget in vars(self.ui).values() if self.parameters is not None else ():
+            field = widget.property("SlicerParameterName") if isinstance(widget, slicer.qMRMLNodeComboBox) else None
+            if field and widget.currentNode() is not getattr(self.parameters, field):
+                widget.setCurrentNode(getattr(self.parameters, field))
 
     def pause(self) -> None:
         """Another module is opened: what runs goes on."""

@@ -65,7 +65,7 @@ def node_from_volume(volume: Volume, name: str, *, like: Any = None) -> Any:
     util.updateVolumeFromArray(node, voxels)
     node.SetAttribute(MODALITY, volume.modality)
     if like is not None and like.GetScene() is slicer.mrmlScene:
-        _place_beside(node, like)
+        place_beside(node, like)
     return node
 
 
@@ -130,6 +130,7 @@ def _show_like(node: Any, like: Any) -> None:
         not (node.IsA("vtkMRMLScalarVolumeNode") and source is not None)
         or node.IsA(LABEL_CLASS)
         or like.IsA(LABEL_CLASS)
+        or not like.IsA("vtkMRMLScalarVolumeNode")
     ):
         return
     shown.SetAutoWindowLevel(False)
@@ -138,7 +139,7 @@ def _show_like(node: Any, like: Any) -> None:
     shown.SetInterpolate(source.GetInterpolate())
 
 
-def _place_beside(node: Any, like: Any) -> None:
+def place_beside(node: Any, like: Any) -> None:
     """In the subject hierarchy under the same parent, the study of a DICOM series."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     beside = hierarchy.GetItemByDataNode(like)

@@ -53,6 +53,9 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         "report": Task(
             "worker.keep:run_report", "worker.keep:ReportJob", ("before", "after"), ("uncertainty", "structure")
         ),
+        "report_classification": Task(
+            "worker.keep_classification:run_report", "worker.keep_classification:ReportJob", takes=("map",)
+        ),
         "export_dicom": Task("worker.keep:run_export", "worker.keep:ExportJob"),
     }
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,31 @@ def python_slicer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
     with on_path(tmp_path_factory.mktemp("bin")) as launcher:
         yield launcher
+
+
+@pytest.fixture(scope="session")
+def classifier_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained classifiers, made once."""
+    import classify_hand
+
+    return classify_hand.make_models(tmp_path_factory.mktemp("classifiers"))
+
+
+@pytest.fixture
+def classifiers(classifier_folders: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """classifiers(name): what lies in this folder of `classifier_folders` is all that is installed."""
+
+    def install(name: str) -> None:
+        monkeypatch.setattr("DiffusionCore.models.registry.bundled_folder", lambda: classifier_folders / "none")
+        monkeypatch.setenv("DIFFUSIONCORE_MODELS", str(classifier_folders / name))
+
+    return install
+
+
+@pytest.fixture
+def classify_worker(enhance_worker: Any) -> Any:
+    """The application's worker, which both modules share."""
+    return enhance_worker
 
 
 @pytest.fixture
