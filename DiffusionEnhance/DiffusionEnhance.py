@@ -33,8 +33,8 @@ class DiffusionEnhance(ScriptedLoadableModule):
         self.parent.contributors = ["DiffusionEnhance contributors"]
         self.parent.helpText = _(
             "Removes noise from CT and MR scans or makes their voxels finer by conditional diffusion models, shows "
-            "before and after side by side, with figures, and makes images from noise. Everything is computed on this computer; nothing is sent anywhere. Research only; "
-            "not for clinical use."
+            "before and after side by side, with figures, and makes images from noise. Everything is computed on "
+            "this computer; nothing is sent anywhere. Research only; not for clinical use."
         )
         self.parent.acknowledgementText = _(
             "The bundled models were trained on public scans; their cards name the sources and licences."
