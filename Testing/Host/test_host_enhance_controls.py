@@ -189,3 +189,10 @@ def test_a_histogram_of_whole_numbers_has_bins_of_whole_numbers(host: Any) -> No
     assert set(np.diff(edges)) == {5.0}
     assert edges[0] % 1 == 0.5
     assert len(edges) <= BINS + 2
+
+
+def test_whole_numbers_are_whole_in_any_type(host: Any) -> None:
+    from DiffusionCore.slicerbridge.plots import are_whole
+
+    assert are_whole(np.array([-1000.0, 3.0], np.float32))
+    assert not are_whole(np.array([0.5, 3.0], np.float32))
