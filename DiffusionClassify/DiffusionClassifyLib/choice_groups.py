@@ -13,8 +13,8 @@ from .runs import structure_of
 AUTOMATIC, RECOGNISED = "the one that fits", "as recognised"
 NO_INPUT = "Choose a scan, a label map or a segmentation first."
 NO_MODEL = (
-    "No classifier is installed, and none comes with this version. Add the folder of one, with its card and weights, by "
-    "the command “diffusioncore models add FOLDER”, then open this module again."
+    "No classifier is installed. Add the folder of one, with its card and weights, by the command "
+    "“diffusioncore models add FOLDER”, then open this module again."
 )
 
 

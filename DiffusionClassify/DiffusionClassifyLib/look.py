@@ -74,10 +74,3 @@ def changed_at(node: Any) -> int:
     if node.IsA(SEGMENTATION):
         return hash((node.GetSegmentation().GetMTime(), node.GetTransformNodeID() or ""))
     return image_changed_at(node)
-
-
-def first_input() -> Any:
-    """What is to be classified before anybody chose: the first scan; None if there is none."""
-    from DiffusionCore.slicerbridge.scans import first_volume
-
-    return first_volume()

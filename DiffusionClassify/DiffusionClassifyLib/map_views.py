@@ -23,13 +23,10 @@ def slice_views() -> tuple[str, ...]:
 
 def jump_to(place: tuple[float, float, float]) -> None:
     """Bring every slice view to a place (RAS, mm), in its middle."""
-    kind = slicer.vtkMRMLSliceNode
     for name in slice_views():
         node = slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode")
         if node is not None:
-            node.JumpSlice(*place) if node.GetJumpMode() == kind.CenteredJumpSlice else node.JumpSliceByCentering(
-                *place
-            )
+            node.JumpSliceByCentering(*place)
 
 
 class MapViews:

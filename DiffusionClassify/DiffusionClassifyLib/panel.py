@@ -11,9 +11,10 @@ import slicer
 from DiffusionCore.slicerbridge.installed import installed_models
 from DiffusionCore.slicerbridge.module_panel import ModulePanel, asked_folder, say_written
 from DiffusionCore.slicerbridge.results import INPUT, part
+from DiffusionCore.slicerbridge.scans import first_volume
 
 from .choice_groups import ChoiceGroups
-from .look import SEGMENTATION, first_input
+from .look import SEGMENTATION
 from .result_group import ResultGroup
 from .runs import classify_job, report_job
 
@@ -33,7 +34,7 @@ class ClassifyPanel(ModulePanel):
 
     def first_input(self) -> Any:
         """The first scan of the scene."""
-        return first_input()
+        return first_volume()
 
     def read_models(self) -> None:
         """Look at what is installed."""
