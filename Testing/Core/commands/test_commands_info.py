@@ -45,10 +45,10 @@ def test_passes_of_a_preset(installed, mr_file, capsys):
     assert asked(capsys, mr_file, "--preset", "careful")["plan"]["network_passes"] == 25
 
 
-def test_less_memory_makes_slabs_and_too_little_is_told(installed, mr, tmp_path, capsys):
+def test_less_memory_makes_a_stream_of_slices_and_too_little_is_told(installed, mr, tmp_path, capsys):
     long = Volume(np.tile(mr.voxels, (5, 1, 1)), mr.ijk_to_ras, "MR")
     path = write_volume(long, tmp_path / "long.nii.gz")
-    assert asked(capsys, path, "--memory", "4M")["plan"]["cut"].startswith("slabs of ")
+    assert asked(capsys, path, "--memory", "4M")["plan"]["cut"].startswith("8 slices at a time")
     assert asked(capsys, path, "--memory", "100K")["problem"]["exit_code"] == 6
 
 
