@@ -5,7 +5,8 @@ Offers `sample_volume` with its `SamplingSettings`, `PRESETS` and `Samples`; `ge
 `free_memory`, `parse_memory`.
 """
 
-from .apply import Condition, apply_blended, apply_exact, place_denoiser
+from .apply import apply_blended, apply_exact
+from .call import Condition, place_denoiser
 from .device import choose_device, choose_dtype, devices_here, threads
 from .generate import GenerationSettings, Wanted, generate
 from .memory import free_memory, parse_memory

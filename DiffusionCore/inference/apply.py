@@ -1,110 +1,19 @@
-"""One pass of a denoiser over a volume, in exact tiles or blended patches."""
+"""One pass of a denoiser over a volume: exact, in tiles or a stream of slices, or in blended patches."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..networks import NO_CONDITION
 from .blend import Blend
+from .call import Condition, Placed, answer
 from .plan import Plan
-from .tiles import Box, sizes, slices, take, tiles, voxels
-from .watch import shares_of_work, watched
+from .stream import streamed
+from .tiles import Box, sizes, slices, tiles, voxels
+from .watch import watched
 
 Report = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What is known of the scan: y (K, J, I) normalised, or None for a network that is not shown it; sigma () or a map
-    (K, J, I) in y's units; `level`, the typical sigma of the whole scan, which is the same in every tile."""
-
-    shape: tuple[int, ...]
-    y: Tensor | None
-    sigma: Tensor
-    level: float
-
-    def without_y(self) -> Condition:
-        """For a network that has no channel for y."""
-        return replace(self, y=None)
-
-    def with_nothing_in_y(self) -> Condition:
-        """The null condition of classifier-free guidance in place of the scan, as training shows it."""
-        if self.y is None:
-            return self
-        return replace(self, y=torch.full((), NO_CONDITION, device=self.y.device).expand(self.shape))
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A copy of a denoiser where it works, and which of its layers take the time (see `watch.shares_of_work`)."""
-
-    denoiser: nn.Module
-    device: torch.device
-    shares: list[tuple[nn.Module, float]]
-
-
-def place_denoiser(denoiser: nn.Module, device: torch.device, dtype: torch.dtype) -> Placed:
-    """A copy of the denoiser on a device, its `network` in the format `dtype` and channels last.
-
-    What surrounds the network (schedule, preconditioning) stays in float32: y must keep its full precision there.
-    """
-    copied = copy.deepcopy(denoiser).eval().requires_grad_(False).to(device)
-    body = getattr(copied, "network", copied)
-    body.to(dtype=dtype)
-    body.to(memory_format=torch.channels_last_3d if copied.spatial_dims == 3 else torch.channels_last)
-    return Placed(copied, device, shares_of_work(copied))
-
-
-def inputs(
-    placed: Placed,
-    condition: Condition,
-    state: Tensor | None,
-    t: int,
-    boxes: Sequence[Box],
-    origin: Sequence[int],
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor, Tensor]:
-    """The denoiser's arguments (x_t, t, y, sigma, level) for equal boxes of the scan; N boxes in 3D, or N slices in 2D.
-
-    `state` holds the part of x_t (K, J, I) that begins at `origin`; None stands for zeros.
-    """
-    flat, device = placed.denoiser.spatial_dims == 2, placed.device
-
-    def batch(volume: Tensor, start: Sequence[int]) -> Tensor:
-        pieces = [take(volume, box, condition.shape, start).to(device) for box in boxes]
-        stacked = pieces[0][None] if len(pieces) == 1 else torch.stack(pieces)
-        return stacked.flatten(0, 1)[:, None] if flat else stacked[:, None]
-
-    here = (0, 0, 0)
-    shape = (len(boxes), *sizes(boxes[0]))
-    count = shape[0] * shape[1] if flat else shape[0]
-    spatial = shape[2:] if flat else shape[1:]
-    y = None if condition.y is None else batch(condition.y, here)
-    if condition.sigma.ndim:
-        sigma = batch(condition.sigma, here)
-    else:
-        sigma = condition.sigma.to(device).reshape((1,) * (len(spatial) + 2)).expand(count, *[1] * (len(spatial) + 1))
-    x_t = torch.zeros((), device=device).expand(count, 1, *spatial) if state is None else batch(state, origin)
-    time = torch.full((count,), t, device=device)
-    level = torch.full((count,), condition.level, device=device)
-    return x_t, time, y, sigma, level
-
-
-def answer(
-    placed: Placed,
-    condition: Condition,
-    state: Tensor | None,
-    t: int,
-    boxes: Sequence[Box],
-    origin: Sequence[int],
-) -> Tensor:
-    """The denoiser's x0_hat (N, *box) for equal boxes of the scan; arguments as for `inputs`."""
-    x0_hat = placed.denoiser(*inputs(placed, condition, state, t, boxes, origin))
-    return x0_hat.reshape(len(boxes), *sizes(boxes[0]))
 
 
 def apply_exact(
@@ -119,21 +28,43 @@ def apply_exact(
     out: Tensor,
     report: Report,
 ) -> Tensor:
-    """x0_hat on `box` of the scan into `out`, which holds `domain`, in exact tiles; returns `out`.
+    """x0_hat on `box` of the scan into `out`, which holds `domain`, in exact tiles or a stream; returns `out`.
 
-    report(fraction) is called before every layer and may raise to end the pass.
+    report(fraction) is called before every layer, of every stack where it is streamed, and may raise to end the pass.
     """
     origin = [lo for lo, _ in domain]
     pieces = list(tiles(decided.axes(box)))
     total, done = sum(voxels(seen) for _, seen in pieces), 0
     for core, seen in pieces:
-        part = voxels(seen)
-        with watched(placed.shares, lambda f, done=done, part=part: report((done + f * part) / total)):
-            x0_hat = answer(placed, condition, state, t, [seen], origin)[0]
-        out[slices(core, origin)] = x0_hat[slices(core, [lo for lo, _ in seen])]
+        part, (first, last), (k, *here) = voxels(seen), core[0], [lo for lo, _ in seen]
+        calls = -(-sizes(seen)[0] // decided.batch) if decided.kind == "stream" else 1
+        shares = [(layer, share / calls) for layer, share in placed.shares]
+        with watched(shares, lambda f, done=done, part=part: report((done + f * part) / total)):
+            for x0_hat in stacks(placed, decided, condition, state, t, seen, origin):
+                lo, hi = max(k, first), min(k + len(x0_hat), last)
+                if lo < hi:
+                    rows = (lo, hi), *core[1:]
+                    out[slices(rows, origin)] = x0_hat[slices(rows, [k, *here])]
+                k += len(x0_hat)
         done += part
     report(1.0)
     return out
+
+
+def stacks(
+    placed: Placed,
+    decided: Plan,
+    condition: Condition,
+    state: Tensor | None,
+    t: int,
+    seen: Box,
+    origin: Sequence[int],
+) -> Iterator[Tensor]:
+    """x0_hat (k, J, I) of the input box `seen`: all its slices at once or, streamed, one stack after the other."""
+    if decided.kind == "stream":
+        yield from streamed(placed, condition, state, t, seen, origin, decided.batch)
+    else:
+        yield answer(placed, condition, state, t, [seen], origin)[0]
 
 
 def apply_blended(

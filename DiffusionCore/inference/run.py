@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from ..errors import DeviceError
 from ..progress import Progress
-from .apply import Condition, Report, apply_blended, apply_exact, place_denoiser
+from .apply import Report, apply_blended, apply_exact
+from .call import Condition, place_denoiser
 from .device import choose_device, choose_dtype
 from .memory import free_memory
 from .plan import Plan, plan
-from .stream import apply_streamed
 from .tiles import Box, sizes
 
 
@@ -79,7 +79,7 @@ class Runner:
     ) -> Tensor:
         """x0_hat by the current plan; by a smaller one, or at the next place, as long as memory runs out."""
         while True:
-            apply = {"patches": apply_blended, "stream": apply_streamed}.get(self.plan.kind, apply_exact)
+            apply = apply_blended if self.plan.kind == "patches" else apply_exact
             try:
                 return apply(self.placed, self.plan, condition, state, t, report=report, **boxes)
             except (MemoryError, RuntimeError) as error:

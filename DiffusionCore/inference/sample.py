@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..diffusion import Process, classifier_free, ddim, ddpm, dpm_solver_pp_2m, initial_state
 from ..errors import DeviceError
 from ..progress import Progress, silent
-from .apply import Condition
+from .call import Condition
 from .chain import Chain, make_chain
 from .device import repeatable
 from .noise import block_noise

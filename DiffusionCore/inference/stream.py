@@ -1,4 +1,4 @@
-"""One pass of a denoiser over a volume, layer by layer over a moving stack of slices: exact, and nothing computed twice."""
+"""A piece of the scan answered layer by layer over a moving stack of slices: exact, and nothing computed twice."""
 
 from __future__ import annotations
 
@@ -8,50 +8,11 @@ import torch
 from torch import Tensor
 
 from ..networks import Queue, stream
-from .apply import Condition, Placed, Report, inputs
-from .plan import Plan
-from .tiles import Box, slices, tiles, voxels
-from .watch import watched
+from .call import Condition, Placed, inputs
+from .tiles import Box
 
 
-def apply_streamed(
-    placed: Placed,
-    decided: Plan,
-    condition: Condition,
-    state: Tensor | None,
-    t: int,
-    *,
-    box: Box,
-    domain: Box,
-    out: Tensor,
-    report: Report,
-) -> Tensor:
-    """x0_hat on `box` of the scan into `out`, which holds `domain`; returns `out`.
-
-    report(fraction) is called before every layer of every stack and may raise to end the pass.
-    """
-    origin = [lo for lo, _ in domain]
-    pieces = list(tiles(decided.axes(box)))
-    total, done = sum(voxels(seen) for _, seen in pieces), 0
-    for core, seen in pieces:
-        part = voxels(seen)
-        stacks = -(-(seen[0][1] - seen[0][0]) // decided.batch)
-        shares = [(layer, share / stacks) for layer, share in placed.shares]
-        (first, last), here = core[0], [lo for lo, _ in seen]
-        with watched(shares, lambda f, done=done, part=part: report((done + f * part) / total)):
-            k = seen[0][0]
-            for x0_hat in answers(placed, condition, state, t, seen, origin, decided.batch):
-                lo, hi = max(k, first), min(k + len(x0_hat), last)
-                if lo < hi:
-                    rows = (lo, hi), *core[1:]
-                    out[slices(rows, origin)] = x0_hat[slices(rows, [k, *here[1:]])]
-                k += len(x0_hat)
-        done += part
-    report(1.0)
-    return out
-
-
-def answers(
+def streamed(
     placed: Placed,
     condition: Condition,
     state: Tensor | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ INPUT_EVENTS = (
 )
 
 
-class ModulePanel(VTKObservationMixin):
+class ModulePanel(VTKObservationMixin, ABC):
     """A panel made of the widgets of a .ui file, by name; `worker` is the application's by default.
 
     A module's own panel says what to `refresh`, to `apply`, `why_not`, its `first_input`, and what to do with models.
@@ -43,25 +44,25 @@ class ModulePanel(VTKObservationMixin):
         self._cards_timer = single_shot(0, self._read_cards)  # opening the module does not wait for what reads cards
         self._refresh_timer = single_shot(EVERY_CHANGE, lambda: self.refresh())
 
+    @abstractmethod
     def apply(self) -> None:
         """What a press of Apply does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refresh(self) -> None:
         """Show what the parameter node says, and what may be pressed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def why_not(self) -> str:
         """Why Apply cannot be pressed; "" if it can."""
-        raise NotImplementedError
 
+    @abstractmethod
     def first_input(self) -> Any:
         """The node that is the input before anybody chose one; None if there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_models(self) -> None:
         """Look at what is installed."""
-        raise NotImplementedError
 
     def input_node(self) -> Any:
         """The node that is worked on; None without one."""

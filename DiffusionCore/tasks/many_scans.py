@@ -130,6 +130,15 @@ def for_each(
             yield Outcome(source, target, FINISHED, time.perf_counter() - started, "; ".join(dict.fromkeys(warnings)))
 
 
+def finished_before(files: FileOptions, resume: bool) -> Callable[[Path], bool]:
+    """Whether an earlier run left a target with all asked for beside it; never, without `resume`."""
+
+    def finished(target: Path) -> bool:
+        return resume and all(path.exists() for path in (target, *files.for_target(target).extras().values()))
+
+    return finished
+
+
 def enhance_many(
     pairs: list[tuple[Path, Path]],
     options: EnhanceOptions,
@@ -156,10 +165,7 @@ def enhance_many(
         reports = enhance_file(source, target, options, files.for_target(target), own, loaded)
         return [warning for report in reports for warning in report["warnings"]]
 
-    def finished(target: Path) -> bool:
-        return resume and all(path.exists() for path in (target, *files.for_target(target).extras().values()))
-
-    return for_each(pairs, work, progress, finished=finished, explain=explain)
+    return for_each(pairs, work, progress, finished=finished_before(files, resume), explain=explain)
 
 
 def write_outcomes(outcomes: list[Outcome], path: Path) -> None:

@@ -46,7 +46,24 @@ class MachineOptions(Options):
     ] = False
 
 
-class EnhanceOptions(MachineOptions):
+class SamplingOptions(MachineOptions):
+    """How a sample is drawn, and whether the card's refusal is heard: the same for every task that changes a scan."""
+
+    steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
+    samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
+    sampler: Annotated[
+        Literal["ddim", "ddpm", "dpm++"] | None,
+        Field(
+            description="how a sample is drawn; default: dpm++ where the residual is diffused, ddim where the image is"
+        ),
+    ] = None
+    eta: Annotated[float, Field(ge=0, le=1, description="randomness of DDIM; 0 none, 1 as DDPM")] = 0.0
+    guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
+    force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
+
+
+class EnhanceOptions(SamplingOptions):
     """How to enhance a scan.
 
     A preset (`inference.PRESETS`) stands for `steps`, `samples` and `texture`; each of these given too wins over it.
@@ -70,18 +87,6 @@ class EnhanceOptions(MachineOptions):
             gt=0, allow_inf_nan=False, description="noise, standard deviation in the scan's units; default: measured"
         ),
     ] = None
-    steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
-    samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
-    sampler: Annotated[
-        Literal["ddim", "ddpm", "dpm++"] | None,
-        Field(
-            description="how a sample is drawn; default: dpm++ where the residual is diffused, ddim where the image is"
-        ),
-    ] = None
-    eta: Annotated[float, Field(ge=0, le=1, description="randomness of DDIM; 0 none, 1 as DDPM")] = 0.0
-    guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
-    force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
     trust: Annotated[bool, Field(description="say in words what speaks for and against the result")] = False
 
 

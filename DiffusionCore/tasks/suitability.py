@@ -42,14 +42,7 @@ def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card
     if volume.modality == "CT" and lowest >= 0:
         found.append(("units", f"the values of this CT, {lowest:g} to {highest:g}, are no HU; rescale them first"))
     found += size_concerns(volume, card)
-    *in_plane, through = sorted(volume.spacing)
-    for quantity, value, valid in (
-        ("spacing", in_plane[0], card.valid.spacing_mm),
-        ("slice spacing", through, card.valid.slice_spacing_mm),
-    ):
-        if not valid.holds(value):
-            trained = f"the model was trained on {valid.low:g} to {valid.high:g} mm"
-            found.append(("spacing", f"{quantity} is {value:.2g} mm, {trained}"))
+    found += spacing_concerns(volume, card)
     valid = card.valid.sigma_normalised
     if not valid.holds(sigma_normalised):
         unit = "HU" if volume.modality == "CT" else "grey levels"
@@ -57,6 +50,20 @@ def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card
         trained = f"the model was trained on {valid.low * scale:.3g} to {valid.high * scale:.3g} {unit}"
         found.append(("sigma", f"the noise is {noise.sigma:.3g} {unit}, {trained}"))
     return found + look_concerns(volume, noise, card)
+
+
+def spacing_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:
+    """What of the scan's spacing the model was not trained on."""
+    *in_plane, through = sorted(volume.spacing)
+    found = []
+    for quantity, value, valid in (
+        ("spacing", in_plane[0], card.valid.spacing_mm),
+        ("slice spacing", through, card.valid.slice_spacing_mm),
+    ):
+        if not valid.holds(value):
+            trained = f"the model was trained on {valid.low:g} to {valid.high:g} mm"
+            found.append(("spacing", f"{quantity} is {value:.2g} mm, {trained}"))
+    return found
 
 
 def look_concerns(volume: Volume, noise: NoiseEstimate, card: Card) -> list[tuple[str, str]]:

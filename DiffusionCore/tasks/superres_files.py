@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..progress import Progress
 from ..report import write_figure, write_json, write_page
 from ..volume import Volume, read_volume, write_volume
-from .many_scans import Outcome, for_each
+from .many_scans import Outcome, finished_before, for_each
 from .options import FileOptions
 from .scan_files import all_or_nothing, check_places, parse_roi
 from .super_resolve import SuperResolveResult, super_resolve
@@ -119,7 +119,4 @@ def super_resolve_many(
     def work(source: Path, target: Path, own: Progress) -> list[str]:
         return super_resolve_file(source, target, options, files.for_target(target), own, loaded)["warnings"]
 
-    def finished(target: Path) -> bool:
-        return resume and all(path.exists() for path in (target, *files.for_target(target).extras().values()))
-
-    return for_each(pairs, work, progress, finished=finished, explain=explain)
+    return for_each(pairs, work, progress, finished=finished_before(files, resume), explain=explain)

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .options import MAX_SEED, MachineOptions
+from .options import SamplingOptions
 
 _SIZES = r"^\d*\.?\d+(,\d*\.?\d+,\d*\.?\d+)?$"
 
 
-class SuperResolveOptions(MachineOptions):
+class SuperResolveOptions(SamplingOptions):
     """How to super-resolve a scan.
 
     Without `factor` and `spacing`, voxels become half as wide along all axes, or with `axes` "slice" slices become as thin
@@ -54,18 +54,6 @@ class SuperResolveOptions(MachineOptions):
     strength: Annotated[float, Field(ge=0, le=1, description="0 returns the interpolated scan, 1 the full result")] = (
         1.0
     )
-    steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
-    samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
-    sampler: Annotated[
-        Literal["ddim", "ddpm", "dpm++"] | None,
-        Field(
-            description="how a sample is drawn; default: dpm++ where the residual is diffused, ddim where the image is"
-        ),
-    ] = None
-    eta: Annotated[float, Field(ge=0, le=1, description="randomness of DDIM; 0 none, 1 as DDPM")] = 0.0
-    guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
-    force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
 
     @model_validator(mode="after")
     def _one_way(self) -> SuperResolveOptions:

@@ -14,7 +14,7 @@ from ..volume import Volume
 from ..volume.intensity import normalisation_for
 from .cascade import Stage
 from .finer_grid import FinerGrid, slice_axis
-from .suitability import ALWAYS_REFUSED, size_concerns
+from .suitability import ALWAYS_REFUSED, size_concerns, spacing_concerns
 from .superres_options import SuperResolveOptions
 
 if TYPE_CHECKING:
@@ -59,20 +59,6 @@ def noise_concerns(volume: Volume, card: Card, noise: NoiseEstimate) -> list[tup
     words, unit = ("HU", 1000) if volume.modality == "CT" else ("% of the brightest tissue", 100)
     said = f"the noise is {unit * sigma:.2g} {words}, trained was up to {unit * high:.2g}; `enhance` it first"
     return [("sigma", said)]
-
-
-def spacing_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:
-    """What of the scan's spacing the model was not trained on."""
-    *in_plane, through = sorted(volume.spacing)
-    found = []
-    for quantity, value, valid in (
-        ("spacing", in_plane[0], card.valid.spacing_mm),
-        ("slice spacing", through, card.valid.slice_spacing_mm),
-    ):
-        if not valid.holds(value):
-            trained = f"the model was trained on {valid.low:g} to {valid.high:g} mm"
-            found.append(("spacing", f"{quantity} is {value:.2g} mm, {trained}"))
-    return found
 
 
 def slice_thickness(

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from ..models.card import DataSpec, Range
 from .augmentation_config import AugmentationConfig
+from .card_section import CardSection
 from .resolution import ResolutionConfig
 from .section import Section
 from .synthesis_config import SynthesisConfig
@@ -214,19 +214,10 @@ class LoggingConfig(Section):
     every_steps: int = Field(10, gt=0)
 
 
-class CardConfig(Section):
-    """What the model's card says besides what the run knows itself (models.card.Card)."""
+class CardConfig(CardSection):
+    """The same for a diffusion model, which is for one of several tasks."""
 
     task: Literal["enhance", "super_resolve", "synthesize", "classify"] = "enhance"
-    modality: Literal["MR", "CT", "OTHER"] = "OTHER"
-    version: str = "1"
-    summary: str = "Trained with DiffusionCore."
-    spacing_mm: Range = Range(low=0.3, high=3.0)
-    slice_spacing_mm: Range = Range(low=0.3, high=8.0)
-    min_slices: int = Field(1, gt=0)
-    data: tuple[DataSpec, ...] = ()
-    licence: str = "MIT"
-    limits: tuple[str, ...] = ()
 
 
 class TrainingConfig(Section):

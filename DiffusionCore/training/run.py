@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import yaml
 
-from ..errors import Cancelled, InputError, OutputError, UsageError
+from ..errors import Cancelled, InputError, UsageError
 from .classify.config import ClassifierConfig
 from .classify.run import run_classifier
 from .config import TrainingConfig
 from .config_file import load_config
 from .data_module import TrainingData
 from .export import commit_of, export_model, start_from
+from .folder import prepare_folder
 from .lightning_module import DenoiserTraining
 from .network import make_denoiser
 from .trainer import LAST, make_trainer
@@ -96,13 +96,3 @@ def step_of(checkpoint: Path) -> int:
         return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
     except (OSError, RuntimeError, KeyError, ValueError, EOFError, struct.error, pickle.UnpicklingError) as error:
         raise InputError(f"{checkpoint}: not a checkpoint of a training run, or damaged") from error
-
-
-def prepare_folder(config: TrainingConfig) -> None:
-    """Make the run's folder and write its configuration there, every key in full."""
-    try:
-        config.folder.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        (config.folder / "config.yaml").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{config.folder}: the run's folder can't be written ({error.strerror})") from error

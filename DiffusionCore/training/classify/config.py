@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ...models.card import DataSpec, Range
+from ..card_section import CardSection
 from ..section import Section
 
 
@@ -173,20 +173,6 @@ class ClassifyTrainer(Section):
     threads: int = Field(0, ge=0)
 
 
-class ClassifyCard(Section):
-    """What the model's card says besides what the run knows itself (models.card.Card)."""
-
-    modality: Literal["MR", "CT", "OTHER"] = "OTHER"
-    version: str = "1"
-    summary: str = "Trained with DiffusionCore."
-    spacing_mm: Range = Range(low=0.3, high=3.0)
-    slice_spacing_mm: Range = Range(low=0.3, high=8.0)
-    min_slices: int = Field(1, gt=0)
-    data: tuple[DataSpec, ...] = ()
-    licence: str = "MIT"
-    limits: tuple[str, ...] = ()
-
-
 class ClassifierConfig(Section):
     """A whole run. `runs` is the folder that holds the run's own folder `name`."""
 
@@ -201,7 +187,7 @@ class ClassifierConfig(Section):
     labels: LabelPhase = LabelPhase()
     trainer: ClassifyTrainer = ClassifyTrainer()
     tensorboard: bool = True
-    card: ClassifyCard = ClassifyCard()
+    card: CardSection = CardSection()
 
     @property
     def folder(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from .config import ClassifierConfig
 from .loader import Batch
 
 
-class Phase(pl.LightningModule):
+class Phase(pl.LightningModule, ABC):
     """A phase trains `network` and keeps `average`, the running mean of its weights and statistics, which is what is
     validated and kept.
 
@@ -36,11 +37,13 @@ class Phase(pl.LightningModule):
         self._clock = 0.0
         self._seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
+    @abstractmethod
     def training_loss(self, batch: Batch) -> torch.Tensor:
-        raise NotImplementedError
+        """The mean loss of a batch."""
 
+    @abstractmethod
     def probabilities(self, network: nn.Module, x: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """(N, classes) of the images x, by `network`."""
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         if not self.trainer.training:

@@ -8,13 +8,13 @@ import torch
 
 from ...classification import LabelDiffusion, S4Config, preset
 from ...errors import UsageError
+from ..folder import prepare_folder
 from ..splits import data_root
 from .cases import Cases, check_cases, read_cases
 from .class_split import make_class_split, write_class_split
 from .config import ClassifierConfig
 from .export import export_classifier
 from .fitting import fit_phase, load_best
-from .folder import prepare_folder
 from .guidance_phase import GuidanceTraining
 from .label_phase import LabelTraining
 from .loader import class_weights

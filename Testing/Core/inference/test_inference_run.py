@@ -9,7 +9,6 @@ from torch import nn
 import DiffusionCore.inference.run as run_room
 from DiffusionCore.errors import Cancelled, DeviceError
 from DiffusionCore.inference import Condition, Place, Runner, apply_blended, apply_exact, place_denoiser, plan
-from DiffusionCore.inference.stream import apply_streamed
 from DiffusionCore.inference.tiles import whole
 from DiffusionCore.inference.watch import Meter, shares_of_work
 from DiffusionCore.networks import DenoiserConfig, build_denoiser, unet_config
@@ -28,7 +27,7 @@ def one_pass(
     sigma = torch.as_tensor(sigma)
     scan = Condition(tuple(y.shape), y, sigma, float(sigma.median()))
     decided = plan(y.shape, denoiser, memory=memory, device=CPU, dtype=dtype, tile=tile)
-    apply = {"patches": apply_blended, "stream": apply_streamed}.get(decided.kind, apply_exact)
+    apply = apply_blended if decided.kind == "patches" else apply_exact
     box, out = whole(y.shape), torch.full(y.shape, float("nan"))
     with torch.no_grad():
         placed = place_denoiser(denoiser, CPU, dtype)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import yaml
 
-from ...errors import OutputError
-from .config import ClassifierConfig
+from ..errors import OutputError
+from .classify.config import ClassifierConfig
+from .config import TrainingConfig
 
 
-def prepare_folder(config: ClassifierConfig) -> None:
+def prepare_folder(config: TrainingConfig | ClassifierConfig) -> None:
     """Make the run's folder and write its configuration there, every key in full. Raises `OutputError` if it can't be."""
     try:
         config.folder.mkdir(parents=True, exist_ok=True)
