@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .models import load_model
-    from .tasks.classify import ClassifyResult, classify
-    from .tasks.classify_options import ClassifyOptions
+    from .tasks.classification.classify import ClassifyResult, classify
+    from .tasks.classification.options import ClassifyOptions
     from .tasks.enhance import EnhanceResult, enhance
     from .tasks.options import EnhanceOptions
-    from .tasks.super_resolve import SuperResolveResult, super_resolve
-    from .tasks.superres_options import SuperResolveOptions
-    from .tasks.synthesize import SynthesizeResult, synthesize
+    from .tasks.superres.options import SuperResolveOptions
+    from .tasks.superres.super_resolve import SuperResolveResult, super_resolve
+    from .tasks.synthesis.synthesize import SynthesizeResult, synthesize
     from .volume import Volume, read_volume, write_volume
 
 __version__ = "0.1.0"
@@ -29,17 +29,17 @@ _HOMES = {
     "read_volume": "volume",
     "write_volume": "volume",
     "load_model": "models",
-    "ClassifyOptions": "tasks.classify_options",
-    "ClassifyResult": "tasks.classify",
-    "classify": "tasks.classify",
+    "ClassifyOptions": "tasks.classification.options",
+    "ClassifyResult": "tasks.classification.classify",
+    "classify": "tasks.classification.classify",
     "EnhanceOptions": "tasks.options",
     "EnhanceResult": "tasks.enhance",
     "enhance": "tasks.enhance",
-    "SuperResolveOptions": "tasks.superres_options",
-    "SuperResolveResult": "tasks.super_resolve",
-    "super_resolve": "tasks.super_resolve",
-    "SynthesizeResult": "tasks.synthesize",
-    "synthesize": "tasks.synthesize",
+    "SuperResolveOptions": "tasks.superres.options",
+    "SuperResolveResult": "tasks.superres.super_resolve",
+    "super_resolve": "tasks.superres.super_resolve",
+    "SynthesizeResult": "tasks.synthesis.synthesize",
+    "synthesize": "tasks.synthesis.synthesize",
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import PartialFailure, Refused
-from ..tasks.classify_options import ClassifyFileOptions, ClassifyOptions
+from ..tasks.classification.options import ClassifyFileOptions, ClassifyOptions
 from .arguments import Parser, add_options, add_output_arguments, options_from
 from .console import console_progress
 from .tables import print_json, print_table
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     add_output_arguments(parser)
     given = parser.parse_args(argv)
     options, files = options_from(given, ClassifyOptions), options_from(given, ClassifyFileOptions)
-    from ..tasks.classify_files import classify_files, report_of
+    from ..tasks.classification.files import classify_files, report_of
     from .folder_mode import explanation
 
     with console_progress(given.quiet, given.json) as progress:

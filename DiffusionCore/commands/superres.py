@@ -9,7 +9,7 @@ from typing import Any
 
 from ..report.rows import superres_rows
 from ..tasks.options import FileOptions
-from ..tasks.superres_options import SuperResolveOptions
+from ..tasks.superres.options import SuperResolveOptions
 from .arguments import Parser, add_options, add_output_arguments, options_from
 from .console import console_progress
 from .tables import print_json, print_table
@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     given = parser.parse_intermixed_args(argv)
     options, files = options_from(given, SuperResolveOptions), options_from(given, FileOptions)
     from ..tasks.many_scans import is_many, pair_up
-    from ..tasks.superres_files import super_resolve_file, super_resolve_many
+    from ..tasks.superres.files import super_resolve_file, super_resolve_many
     from .folder_mode import collect, explanation, say_many
 
     with console_progress(given.quiet, given.json) as progress:

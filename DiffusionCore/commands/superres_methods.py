@@ -24,7 +24,7 @@ def superres_methods(named: Sequence[str], learned: Sequence[Path]) -> list[Meth
     """
     from ..benchmark.superres.run import Method
     from ..models import list_models, load_model
-    from ..tasks.cascade import check_model
+    from ..tasks.superres.cascade import check_model
 
     ours = [load_model(name) for name in named] or [
         load_model(folder) for card, folder in list_models() if card.task == "super_resolve"
@@ -44,7 +44,7 @@ def superres_methods(named: Sequence[str], learned: Sequence[Path]) -> list[Meth
 
 def able(models: Sequence[Model]) -> Callable[[Given], bool]:
     """Whether the models together were trained for a scan's modality and for the axes that it is coarse along."""
-    from ..tasks.cascade import axis_groups
+    from ..tasks.superres.cascade import axis_groups
 
     def fits(scan: Given) -> bool:
         patterns = {pattern for _, pattern in axis_groups(scan.coarse.spacing, scan.case.factors)}
@@ -60,7 +60,7 @@ def fitting(models: Sequence[Model], scan: Given) -> list[Model]:
 
 def resolver(models: Sequence[Model], steps: int) -> Callable[[Given], npt.NDArray[np.float32]]:
     """`super_resolve` by these models, told the new spacing, and of simulated slices how thick they are."""
-    from ..tasks.super_resolve import super_resolve
+    from ..tasks.superres.super_resolve import super_resolve
 
     def run(scan: Given) -> npt.NDArray[np.float32]:
         fine = [s / f for s, f in zip(scan.coarse.spacing, scan.case.factors, strict=True)]

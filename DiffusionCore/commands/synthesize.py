@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..tasks.synthesize_options import SynthesizeFileOptions, SynthesizeOptions
+from ..tasks.synthesis.options import SynthesizeFileOptions, SynthesizeOptions
 from .arguments import Parser, add_options, add_output_arguments, options_from
 from .console import console_progress
 from .tables import print_json, print_table
@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     add_output_arguments(parser)
     given = parser.parse_intermixed_args(argv)
     options, files = options_from(given, SynthesizeOptions), options_from(given, SynthesizeFileOptions)
-    from ..tasks.synthesize_files import synthesize_files
+    from ..tasks.synthesis.files import synthesize_files
 
     with console_progress(given.quiet, given.json) as progress:
         report = synthesize_files(given.model, given.output, options, files, progress)

@@ -20,7 +20,7 @@ from .options import ClassifyJob, EnhanceJob, EstimateJob, PreviewJob, Synthesiz
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..tasks.superres_options import SuperResolveOptions
+    from ..tasks.superres.options import SuperResolveOptions
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ def run_estimate(job: Job, session: Session, progress: Progress) -> dict[str, An
 
 
 def run_super_resolve(job: Job, session: Session, progress: Progress) -> Any:
-    from ..tasks.cascade import axis_groups, chosen_models
-    from ..tasks.finer_grid import finer_grid
-    from ..tasks.super_resolve import super_resolve
+    from ..tasks.superres.cascade import axis_groups, chosen_models
+    from ..tasks.superres.finer_grid import finer_grid
+    from ..tasks.superres.super_resolve import super_resolve
 
     options: SuperResolveOptions = job.options
     volume = job.volumes["volume"]
@@ -107,14 +107,14 @@ def run_super_resolve(job: Job, session: Session, progress: Progress) -> Any:
 
 
 def run_synthesize(job: Job, _session: Session, progress: Progress) -> Any:
-    from ..tasks.synthesize import synthesize
+    from ..tasks.synthesis.synthesize import synthesize
 
     options: SynthesizeJob = job.options
     return synthesize(options.model, progress=progress, **options.model_dump(exclude={"model"}))
 
 
 def run_classify(job: Job, session: Session, progress: Progress) -> Any:
-    from ..tasks.classify import classify, fitting_model
+    from ..tasks.classification.classify import classify, fitting_model
 
     options: ClassifyJob = job.options
     volume = job.volumes["volume"]

@@ -80,7 +80,7 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
 def run_export(job: Job, _session: Session, progress: Progress) -> dict[str, Any]:
     """Write the derived series; its identity is the source's where one is named."""
     from ..tasks.derivation import enhance_record
-    from ..tasks.superres_provenance import superres_record
+    from ..tasks.superres.provenance import superres_record
     from ..volume.dicom_read import read_dicom_source
     from ..volume.dicom_write import write_dicom_series
 

@@ -13,7 +13,7 @@ from ..progress import Progress
 from ..tasks.options import Options
 
 if TYPE_CHECKING:
-    from ..tasks.classify import ClassifyResult
+    from ..tasks.classification.classify import ClassifyResult
     from ..volume import Volume
     from .jobs import Job
     from .session import Session
@@ -65,8 +65,8 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     """Write `stem`.json, .png and, where there are regions, .mrk.json: all of them or none. Gives their names."""
     from ..report import write_json
     from ..report.markups import ENDING
-    from ..tasks.classify_files import Classified, report_of, write_result
-    from ..tasks.classify_options import ClassifyFileOptions
+    from ..tasks.classification.files import Classified, report_of, write_result
+    from ..tasks.classification.options import ClassifyFileOptions
     from ..tasks.scan_files import all_or_nothing
 
     options: ReportJob = job.options
@@ -95,7 +95,7 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
 def result_of(options: ReportJob, shown: Volume | None) -> ClassifyResult:
     """The answer as its task gave it, with its map."""
     from ..report.markups import Box
-    from ..tasks.classify import ClassifyResult, ClassProbability
+    from ..tasks.classification.classify import ClassifyResult, ClassProbability
 
     found = options.result
     return ClassifyResult(

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..tasks.classify_options import ClassifyOptions
+from ..tasks.classification.options import ClassifyOptions
 from ..tasks.options import EnhanceOptions
-from ..tasks.synthesize_options import SynthesizeOptions
+from ..tasks.synthesis.options import SynthesizeOptions
 
 Ends = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]]
 Region = tuple[Ends, Ends, Ends]

@@ -46,7 +46,7 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         "inspect": Task("worker.jobs:run_inspect", "worker.options:EnhanceJob"),
         "estimate": Task("worker.jobs:run_estimate", "worker.options:EstimateJob"),
         "super_resolve": Task(
-            "worker.jobs:run_super_resolve", "tasks.superres_options:SuperResolveOptions", takes=("reference",)
+            "worker.jobs:run_super_resolve", "tasks.superres.options:SuperResolveOptions", takes=("reference",)
         ),
         "synthesize": Task("worker.jobs:run_synthesize", "worker.options:SynthesizeJob", needs=()),
         "classify": Task("worker.jobs:run_classify", "worker.options:ClassifyJob"),

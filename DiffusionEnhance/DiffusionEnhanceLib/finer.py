@@ -18,8 +18,8 @@ from .choices import finer_options
 
 def finer_grid_of(parameters: Any) -> tuple[Any, Any]:
     """(the part of the input that is worked on, its `FinerGrid`), nothing copied. Raises ValueError with a sentence."""
-    from DiffusionCore.tasks.finer_grid import finer_grid
-    from DiffusionCore.tasks.superres_options import SuperResolveOptions
+    from DiffusionCore.tasks.superres.finer_grid import finer_grid
+    from DiffusionCore.tasks.superres.options import SuperResolveOptions
 
     node = parameters.inputVolume
     volume = Volume(util.arrayFromVolume(node), ijk_to_ras(node))
@@ -41,7 +41,7 @@ def in_words(grid: Any, spacing: tuple[float, float, float]) -> str:
 
 def why_not_finer(parameters: Any, look: Any, cards: Iterable[Any]) -> tuple[str, str]:
     """(why the scan cannot be super-resolved as asked, the grid in words); one of them is ""."""
-    from DiffusionCore.tasks.cascade import WORDS, axis_groups
+    from DiffusionCore.tasks.superres.cascade import WORDS, axis_groups
 
     try:
         volume, grid = finer_grid_of(parameters)

@@ -12,8 +12,8 @@ from DiffusionCore.errors import Cancelled, InputError, Refused, UsageError
 from DiffusionCore.metrics.familiarity import fit_familiarity
 from DiffusionCore.models import FamiliarSpec, load_classifier, read_card
 from DiffusionCore.progress import Progress
-from DiffusionCore.tasks.classify import classify
-from DiffusionCore.tasks.classify_input import masked_structure
+from DiffusionCore.tasks.classification.classify import classify
+from DiffusionCore.tasks.classification.input import masked_structure
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import box_slices, to_canonical_axes, to_ras
 

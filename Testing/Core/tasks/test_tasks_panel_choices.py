@@ -11,7 +11,7 @@ import pytest
 
 from DiffusionCore.inference import PRESETS
 from DiffusionCore.tasks.options import EnhanceOptions, parse_options
-from DiffusionCore.tasks.superres_options import SuperResolveOptions
+from DiffusionCore.tasks.superres.options import SuperResolveOptions
 from DiffusionCore.worker.options import SynthesizeJob
 
 MODULE = Path(__file__).resolve().parents[3] / "DiffusionEnhance"

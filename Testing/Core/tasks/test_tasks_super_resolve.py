@@ -13,10 +13,10 @@ from DiffusionCore.errors import InputError, ModelError, Refused, UsageError
 from DiffusionCore.models import Range, load_model
 from DiffusionCore.models.card import ResolutionSpec
 from DiffusionCore.models.registry import Model
-from DiffusionCore.tasks.cascade import axis_groups, plan_cascade, split_factor
-from DiffusionCore.tasks.finer_grid import finer_grid
-from DiffusionCore.tasks.super_resolve import super_resolve
-from DiffusionCore.tasks.superres_options import SuperResolveOptions
+from DiffusionCore.tasks.superres.cascade import axis_groups, plan_cascade, split_factor
+from DiffusionCore.tasks.superres.finer_grid import finer_grid
+from DiffusionCore.tasks.superres.options import SuperResolveOptions
+from DiffusionCore.tasks.superres.super_resolve import super_resolve
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import to_ras
 

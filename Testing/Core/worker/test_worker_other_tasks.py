@@ -6,9 +6,9 @@ import numpy as np
 
 from DiffusionCore.models import Range
 from DiffusionCore.models.card import ResolutionSpec
-from DiffusionCore.tasks.classify import classify
-from DiffusionCore.tasks.super_resolve import super_resolve
-from DiffusionCore.tasks.synthesize import synthesize
+from DiffusionCore.tasks.classification.classify import classify
+from DiffusionCore.tasks.superres.super_resolve import super_resolve
+from DiffusionCore.tasks.synthesis.synthesize import synthesize
 from DiffusionCore.volume import Volume
 
 

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UsageError
-from ..progress import Progress
-from ..report import write_figure, write_json, write_page
-from ..volume import Volume, read_volume, write_volume
-from .many_scans import Outcome, finished_before, for_each
-from .options import FileOptions
-from .scan_files import all_or_nothing, check_places, parse_roi
+from ...errors import UsageError
+from ...progress import Progress
+from ...report import write_figure, write_json, write_page
+from ...volume import Volume, read_volume, write_volume
+from ..many_scans import Outcome, finished_before, for_each
+from ..options import FileOptions
+from ..scan_files import all_or_nothing, check_places, parse_roi
+from .options import SuperResolveOptions
+from .provenance import superres_record
 from .super_resolve import SuperResolveResult, super_resolve
-from .superres_options import SuperResolveOptions
-from .superres_provenance import superres_record
 
 if TYPE_CHECKING:
-    from ..models import Model
+    from ...models import Model
 
 
 def super_resolve_file(
@@ -57,7 +57,7 @@ def super_resolve_file(
 
 def part_of(volume: Volume, roi: str) -> Volume:
     """The part of the scan that 'i0:i1,j0:j1,k0:k1' names."""
-    from ..volume.geometry import crop
+    from ...volume.geometry import crop
 
     return crop(volume, parse_roi(roi, volume))
 
@@ -108,7 +108,7 @@ def super_resolve_many(
     With `resume`, a scan whose result is there with all asked for beside it is left alone. What is wrong for every scan,
     as a device that is not there, is raised before the first.
     """
-    from ..inference import choose_device
+    from ...inference import choose_device
     from .cascade import chosen_models
 
     choose_device(options.device)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .options import INPUT, MAX_SEED, OUTPUT, MachineOptions, Options
+from ..options import INPUT, MAX_SEED, OUTPUT, MachineOptions, Options
 
 
 class ClassifyOptions(MachineOptions):

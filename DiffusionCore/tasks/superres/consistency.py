@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..metrics import NoiseEstimate, tissue_mask
-from ..volume.intensity import Normalisation
+from ...metrics import NoiseEstimate, tissue_mask
+from ...volume.intensity import Normalisation
 
 if TYPE_CHECKING:
-    from ..degradation import AxisLowering
+    from ...degradation import AxisLowering
 
 # A result is never left further from its scan than this, whatever the noise is thought to be: estimates hold anatomy.
 MOST_NOISE = 0.005
@@ -51,7 +51,7 @@ def make_consistent(
     (Morozov's discrepancy principle). The noise is what the scan has at least, where that is known reliably, and at
     most `MOST_NOISE`.
     """
-    from ..degradation import consistent, lowered
+    from ...degradation import consistent, lowered
 
     hu = 1000.0 if modality == "CT" else 1.0
     tissue = tissue_mask(y * np.float32(hu), modality)

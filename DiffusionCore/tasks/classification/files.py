@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import Cancelled, OutputError, UsageError
-from ..progress import Progress
-from ..report import write_json
-from ..report.classification import check_picture, write_classification
-from ..report.markups import ENDING, write_markups
-from ..volume import Volume, check_output, read_volume, same_file, write_volume
-from ..volume.atomic import atomic_file, check_folder_place, check_place
-from ..volume.dicom_derivation import DerivationRecord
-from ..volume.dicom_segmentation import SegmentMap, check_segmentation, write_segmentations
-from ..volume.formats import DICOM, input_format
-from ..volume.geometry import to_ijk
+from ...errors import Cancelled, OutputError, UsageError
+from ...progress import Progress
+from ...report import write_json
+from ...report.classification import check_picture, write_classification
+from ...report.markups import ENDING, write_markups
+from ...volume import Volume, check_output, read_volume, same_file, write_volume
+from ...volume.atomic import atomic_file, check_folder_place, check_place
+from ...volume.dicom_derivation import DerivationRecord
+from ...volume.dicom_segmentation import SegmentMap, check_segmentation, write_segmentations
+from ...volume.formats import DICOM, input_format
+from ...volume.geometry import to_ijk
+from ..scan_files import all_or_nothing, parse_roi, read_mask
 from .classify import ClassifyResult, classify
-from .classify_options import ClassifyFileOptions, ClassifyOptions
-from .scan_files import all_or_nothing, parse_roi, read_mask
+from .options import ClassifyFileOptions, ClassifyOptions
 
 if TYPE_CHECKING:
-    from ..models import Classifier
-    from ..report.markups import Box
+    from ...models import Classifier
+    from ...report.markups import Box
 
 VOLUMES = ("saliency", "map")
 FOR_MANY = ("report", "csv")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError, Refused, UsageError
-from ..volume import Volume
-from ..volume.geometry import centre, crop, to_canonical_axes, to_ras
-from ..volume.intensity import is_constant, normalisation_for
-from ..volume.regrid import box_grid, cube_grid, onto_grid
+from ...errors import InputError, Refused, UsageError
+from ...volume import Volume
+from ...volume.geometry import centre, crop, to_canonical_axes, to_ras
+from ...volume.intensity import is_constant, normalisation_for
+from ...volume.regrid import box_grid, cube_grid, onto_grid
 
 if TYPE_CHECKING:
-    from ..models import Card
+    from ...models import Card
 
 # Columns: unit vectors of i, j, k in RAS. Left, posterior, superior, as DICOM and MedMNIST's files have them.
 LPS = np.diag([-1.0, -1.0, 1.0])

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..metrics import estimate_sigma, evaluate
-from ..progress import Progress, silent
-from ..volume import Volume
-from ..volume.intensity import Normalisation, cast_like, normalisation_for
+from ...metrics import estimate_sigma, evaluate
+from ...progress import Progress, silent
+from ...volume import Volume
+from ...volume.intensity import Normalisation, cast_like, normalisation_for
+from ..denoise import check_answer
+from ..enhance import check_same_grid, refuse_kind
+from ..options import parse_options
 from .cascade import Stage, axis_groups, chosen_models, plan_cascade
 from .consistency import Consistency, make_consistent
-from .denoise import check_answer
-from .enhance import check_same_grid, refuse_kind
 from .finer_grid import FinerGrid, finer_grid
 from .finer_padding import padding_at, without_padding
-from .options import parse_options
+from .options import SuperResolveOptions
+from .provenance import superres_provenance
 from .stage import run_stage, stage_settings, total_lowering
-from .superres_options import SuperResolveOptions
-from .superres_provenance import superres_provenance
-from .superres_suitability import check_resolvable, slice_thickness
+from .suitability import check_resolvable, slice_thickness
 
 if TYPE_CHECKING:
-    from ..models import Model
+    from ...models import Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ def cascade(
     volume: Volume, grid: FinerGrid, asked: SuperResolveOptions, loaded: Sequence[Model] | None
 ) -> tuple[Stage, ...]:
     """The models that are used, in their order, and what each does."""
-    from ..inference import choose_device
+    from ...inference import choose_device
 
     choose_device(asked.device)
     patterns = [pattern for _, pattern in axis_groups(volume.spacing, grid.factors)]
@@ -132,7 +132,7 @@ def cascade(
 
 def interpolated(y: np.ndarray, lowering: Sequence[Any]) -> np.ndarray:
     """The scan on the finest grid with nothing added to it."""
-    from ..degradation import lifted
+    from ...degradation import lifted
 
     return lifted(y, lowering)
 

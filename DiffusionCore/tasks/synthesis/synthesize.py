@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DeviceError
-from ..progress import Progress, silent
-from ..volume import Volume
-from ..volume.dicom_derivation import DerivationRecord
-from .options import parse_options
-from .provenance import model_facts, software_facts
-from .synthesize_options import SynthesizeOptions
+from ...errors import DeviceError
+from ...progress import Progress, silent
+from ...volume import Volume
+from ...volume.dicom_derivation import DerivationRecord
+from ..options import parse_options
+from ..provenance import model_facts, software_facts
+from .options import SynthesizeOptions
 
 if TYPE_CHECKING:
-    from ..models import Model
+    from ...models import Model
 
 MR_WHITE = 1000.0  # the grey value of the 99.5th percentile of a synthetic MR image
 
@@ -53,9 +53,9 @@ def synthesize(
     asked = parse_options(SynthesizeOptions, **options)
     progress = progress or silent()
     progress.stage("load model")
-    from ..inference import choose_device, threads
-    from ..models import load_model
-    from ..models.cascade import Drawing, cascade_of
+    from ...inference import choose_device, threads
+    from ...models import load_model
+    from ...models.cascade import Drawing, cascade_of
 
     device = str(choose_device(asked.device))
     if isinstance(model, (str, Path)):
@@ -82,8 +82,8 @@ def synthesize(
 
 def within_memory(stages: list[Model], asked: SynthesizeOptions, drawing: Any, progress: Progress) -> Any:
     """The images; where a device's memory does not hold a batch, one by one, and then on the CPU, unless told not to."""
-    from ..inference.run import out_of_memory
-    from ..models.cascade import sample
+    from ...inference.run import out_of_memory
+    from ...models.cascade import sample
 
     attempts = [(drawing, None), (replace(drawing, batch=1), None), (replace(drawing, batch=1), "cpu")]
     for attempt, device in attempts[: 1 if asked.no_fallback else None]:

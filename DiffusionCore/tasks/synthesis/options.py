@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from .options import MACHINE, MAX_SEED, OUTPUT, Options
+from ..options import MACHINE, MAX_SEED, OUTPUT, Options
 
 ASKED = r"^[a-z][a-z0-9_]*=[^=,]+(,[a-z][a-z0-9_]*=[^=,]+)*$"
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DeviceError, ModelError, UsageError
-from ..progress import Progress
-from .classify_options import ClassifyOptions
+from ...errors import DeviceError, ModelError, UsageError
+from ...progress import Progress
+from .options import ClassifyOptions
 
 if TYPE_CHECKING:
-    from ..models import Classifier
+    from ...models import Classifier
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ def answer(model: Classifier, images: np.ndarray, asked: ClassifyOptions, progre
     """
     import torch
 
-    from ..inference import choose_device, threads
+    from ...inference import choose_device, threads
 
     config = model.network.config
     spec = model.card.classify
@@ -75,7 +75,7 @@ def _run(
 ) -> Evidence:
     import torch
 
-    from ..inference.watch import shares_of_work, watched
+    from ...inference.watch import shares_of_work, watched
 
     network = model.network.to(device)
     x = torch.from_numpy(np.array(images, dtype=np.float32))[:, None].to(device)

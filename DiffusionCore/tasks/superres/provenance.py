@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..metrics import NoiseEstimate
-from ..volume import Volume
-from ..volume.dicom_derivation import DerivationRecord
+from ...metrics import NoiseEstimate
+from ...volume import Volume
+from ...volume.dicom_derivation import DerivationRecord
+from ..provenance import input_facts, software_facts, voxels_hash
 from .cascade import Stage
-from .provenance import input_facts, software_facts, voxels_hash
-from .superres_options import SuperResolveOptions
+from .options import SuperResolveOptions
 
 if TYPE_CHECKING:
-    from ..inference import Record, SamplingSettings
+    from ...inference import Record, SamplingSettings
 
 
 def superres_provenance(

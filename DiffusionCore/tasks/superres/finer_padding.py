@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..volume import Volume
-from ..volume.padding import ct_padding_mask
+from ...volume import Volume
+from ...volume.padding import ct_padding_mask
 from .finer_grid import FinerGrid
 
 AIR = -1000.0

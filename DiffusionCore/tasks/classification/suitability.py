@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import Refused
-from ..metrics.familiarity import Familiarity
-from ..metrics.simple_features import features_of
-from ..volume import Volume
+from ...errors import Refused
+from ...metrics.familiarity import Familiarity
+from ...metrics.simple_features import features_of
+from ...volume import Volume
 
 if TYPE_CHECKING:
-    from ..models import Card
+    from ...models import Card
 
 
 def check_suitable(volume: Volume, card: Card, *, force: bool) -> tuple[str, ...]:

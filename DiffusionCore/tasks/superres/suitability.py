@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import Refused, UsageError
-from ..metrics import NoiseEstimate
-from ..metrics.slice_width import estimate_slice_width
-from ..volume import Volume
-from ..volume.intensity import normalisation_for
+from ...errors import Refused, UsageError
+from ...metrics import NoiseEstimate
+from ...metrics.slice_width import estimate_slice_width
+from ...volume import Volume
+from ...volume.intensity import normalisation_for
+from ..suitability import ALWAYS_REFUSED, size_concerns, spacing_concerns
 from .cascade import Stage
 from .finer_grid import FinerGrid, slice_axis
-from .suitability import ALWAYS_REFUSED, size_concerns, spacing_concerns
-from .superres_options import SuperResolveOptions
+from .options import SuperResolveOptions
 
 if TYPE_CHECKING:
-    from ..models import Card
+    from ...models import Card
 
 
 def check_resolvable(volume: Volume, stages: Sequence[Stage], noise: NoiseEstimate, *, force: bool) -> tuple[str, ...]:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..progress import Progress
+from ...progress import Progress
+from ..denoise import as_array
+from ..enhance import sampling_settings
 from .cascade import Stage
-from .denoise import as_array
-from .enhance import sampling_settings
-from .superres_options import SuperResolveOptions
+from .options import SuperResolveOptions
 
 if TYPE_CHECKING:
-    from ..degradation import AxisLowering
-    from ..inference import Record, SamplingSettings
+    from ...degradation import AxisLowering
+    from ...inference import Record, SamplingSettings
     from .finer_grid import FinerGrid
 
 # Where the image itself is diffused, a sample takes many steps; the state of a residual takes those of the preset.
@@ -35,8 +35,8 @@ def run_stage(
 
     thickness  of the slices along an axis, over their distance, where it is known
     """
-    from ..degradation import expected_residual, lifted
-    from ..inference import parse_memory, sample_volume, threads
+    from ...degradation import expected_residual, lifted
+    from ...inference import parse_memory, sample_volume, threads
 
     spec = stage.spec
     axes = stage_lowering(stage, y.shape, thickness)
@@ -85,7 +85,7 @@ def total_lowering(
     stages: Sequence[Stage], grid: FinerGrid, thickness: dict[int, float]
 ) -> tuple[AxisLowering | None, ...]:
     """How the finest grid becomes the scan's: along each axis by the first stage's way, in one step."""
-    from ..degradation.grid import aligned_grid
+    from ...degradation.grid import aligned_grid
 
     axes: list[AxisLowering | None] = []
     for axis, (size, factor) in enumerate(zip(grid.shape, grid.factors, strict=True)):
@@ -99,7 +99,7 @@ def one_axis(
     stage: Stage, coarse: int, factor: float, thickness: dict[int, float], axis: int, softening: float
 ) -> AxisLowering:
     """The way down to `coarse` voxels along an axis, as the stage's model was trained."""
-    from ..degradation import axis_lowering, fine_size
+    from ...degradation import axis_lowering, fine_size
 
     spec = stage.spec
     return axis_lowering(

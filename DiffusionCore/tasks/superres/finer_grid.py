@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UsageError
-from ..volume import Volume
-from .superres_options import SuperResolveOptions
+from ...errors import UsageError
+from ...volume import Volume
+from .options import SuperResolveOptions
 
 # Spacings that agree to this are the same: headers hold rounded decimals.
 SAME = 1e-3
@@ -46,7 +46,7 @@ def slice_axis(volume: Volume) -> int:
 
 def on_the_same_box(volume: Volume, factors: tuple[float, float, float], notes: tuple[str, ...] = ()) -> FinerGrid:
     """The grid `factors` times finer along (k, j, i) than the volume's."""
-    from ..degradation import fine_size
+    from ...degradation import fine_size
 
     shape = tuple(fine_size(n, f) for n, f in zip(volume.shape, factors, strict=True))
     by_axis = np.array(factors)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ModelError, UsageError
+from ...errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from ..models import Card, Model
-    from ..models.card import ResolutionSpec
+    from ...models import Card, Model
+    from ...models.card import ResolutionSpec
 
 # Factors that agree to this are made by one model: they come from rounded spacings.
 EQUAL = 1.03
@@ -135,7 +135,7 @@ def chosen_models(
 
     Raises `ModelError` if there is none, or one is not for super-resolution.
     """
-    from ..models import load_model
+    from ...models import load_model
 
     load = load or load_model
     if names:
@@ -154,7 +154,7 @@ def check_model(card: Card) -> None:
 
 
 def _installed(modality: str, pattern: str) -> str:
-    from ..models import list_models
+    from ...models import list_models
 
     for card, folder in list_models():
         wanted = (card.task, card.modality) == ("super_resolve", modality)

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ModelError, Refused, UsageError
-from ..metrics.calibration import with_temperature
-from ..progress import Progress, silent
-from ..report.markups import Box, box_of
-from ..volume import Volume
-from ..volume.regrid import box_grid, onto_grid
-from .classify_input import (
+from ...errors import ModelError, Refused, UsageError
+from ...metrics.calibration import with_temperature
+from ...progress import Progress, silent
+from ...report.markups import Box, box_of
+from ...volume import Volume
+from ...volume.regrid import box_grid, onto_grid
+from ..options import parse_options
+from ..provenance import input_facts, model_facts, software_facts
+from .input import (
     ClassifierInput,
     cube_at,
     is_label_map,
@@ -24,15 +26,13 @@ from .classify_input import (
     refuse_input,
     whole_box,
 )
-from .classify_options import ClassifyOptions
-from .classify_run import Evidence, answer
-from .classify_search import Searched, search
-from .classify_suitability import check_suitable, unfamiliar
-from .options import parse_options
-from .provenance import input_facts, model_facts, software_facts
+from .options import ClassifyOptions
+from .run import Evidence, answer
+from .search import Searched, search
+from .suitability import check_suitable, unfamiliar
 
 if TYPE_CHECKING:
-    from ..models import Classifier
+    from ...models import Classifier
 
 INTERVAL = (5.0, 95.0)
 UNVALIDATED = "unvalidated: the model was tested on single fields, never on a search through a whole scan"
@@ -99,8 +99,8 @@ def classify(
     asked = parse_options(ClassifyOptions, **options)
     progress = progress or silent()
     progress.stage("load model")
-    from ..inference import choose_device
-    from ..models import load_classifier
+    from ...inference import choose_device
+    from ...models import load_classifier
 
     choose_device(asked.device)
     if asked.modality and asked.modality != volume.modality:
@@ -141,7 +141,7 @@ def prepared(volume: Volume, model: Classifier, label: int | None, region: Seque
 
 def fitting_model(volume: Volume) -> str:
     """The installed classifier that takes such input. Raises `ModelError` if there is none, `UsageError` if several do."""
-    from ..models import list_models
+    from ...models import list_models
 
     kind = "labelmap" if is_label_map(volume) else "volume"
     fitting = [

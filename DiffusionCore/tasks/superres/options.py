@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .options import SamplingOptions
+from ..options import SamplingOptions
 
 _SIZES = r"^\d*\.?\d+(,\d*\.?\d+,\d*\.?\d+)?$"
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
-from ..metrics.calibration import with_temperature
-from ..metrics.simple_features import features_of
-from ..progress import Progress
-from ..report.markups import Box, box_of
-from ..volume import Volume
-from ..volume.geometry import to_canonical_axes, to_ras
-from ..volume.regrid import onto_grid
-from .classify_input import MOST_OUTSIDE, cut_cube, normalised
-from .classify_options import ClassifyOptions
-from .classify_run import Evidence, answer
-from .classify_suitability import familiarity_of
+from ...errors import InputError
+from ...metrics.calibration import with_temperature
+from ...metrics.simple_features import features_of
+from ...progress import Progress
+from ...report.markups import Box, box_of
+from ...volume import Volume
+from ...volume.geometry import to_canonical_axes, to_ras
+from ...volume.regrid import onto_grid
+from .input import MOST_OUTSIDE, cut_cube, normalised
+from .options import ClassifyOptions
+from .run import Evidence, answer
+from .suitability import familiarity_of
 
 if TYPE_CHECKING:
-    from ..models import Card, Classifier
+    from ...models import Card, Classifier
 
 PEAKS = 5
 BATCH = 16

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
-from ..progress import Progress
-from ..volume import write_volume
-from ..volume.files import check_output
-from ..volume.formats import stem_of, suffix_of
+from ...errors import UsageError
+from ...progress import Progress
+from ...volume import write_volume
+from ...volume.files import check_output
+from ...volume.formats import stem_of, suffix_of
+from .options import SynthesizeFileOptions, SynthesizeOptions
 from .synthesize import SynthesizeResult, synthesize
-from .synthesize_options import SynthesizeFileOptions, SynthesizeOptions
 
 
 def synthesize_files(
@@ -41,7 +41,7 @@ def synthesize_files(
         "provenance": result.provenance,
     }
     if files.report is not None:
-        from ..report import write_json
+        from ...report import write_json
 
         write_json(files.report, report, overwrite=files.overwrite)
     progress.finish()
@@ -58,7 +58,7 @@ def named(output: Path, count: int) -> list[Path]:
 
 def write_images(path: Path, result: SynthesizeResult, overwrite: bool) -> None:
     """All images on one sheet, from black to the 99.5th percentile; CT in a soft-tissue window."""
-    from ..report.sheet import write_sheet
+    from ...report.sheet import write_sheet
 
     modality = result.volumes[0].modality
     window = {"CT": (-0.16, 0.24)}.get(modality, (0.0, 1.0))
@@ -67,6 +67,6 @@ def write_images(path: Path, result: SynthesizeResult, overwrite: bool) -> None:
 
 def check_extra(path: Path, overwrite: bool) -> None:
     """Raise `OutputError` where a sheet or report cannot be written."""
-    from ..volume.atomic import check_place
+    from ...volume.atomic import check_place
 
     check_place(path, overwrite)

@@ -1,0 +1,1 @@
+"""Synthesis: images from noise, and the files that they become."""
