@@ -216,7 +216,8 @@ def add_model(source: Path, overwrite: bool = False) -> Path:
 
 
 def verify_model(name_or_path: str | Path) -> Card:
-    """Recompute a model's checksum and golden output. Raises `ModelError` where they differ from the card's."""
+    """Recompute a model's checksum and golden output. Raises `ModelError` where they differ from the card's, and where an
+    upscaler that a synthesis model names is missing or does not fit it."""
     card, golden = computed(name_or_path)
     if not card.sha256:
         raise ModelError(f"the card of {card.name!r} has no checksum; save the model again")
@@ -233,6 +234,10 @@ def computed(name_or_path: str | Path) -> tuple[Card, str]:
         classifier = load_classifier(name_or_path)
         return classifier.card, golden_answer(classifier.network)
     model = load_model(name_or_path)
+    if model.card.synthesis is not None and model.card.synthesis.then:
+        from .cascade import cascade_of
+
+        cascade_of(model)
     return model.card, golden_output(model.denoiser)
 
 

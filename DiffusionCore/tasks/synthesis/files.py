@@ -15,7 +15,7 @@ from .synthesize import SynthesizeResult, synthesize
 
 
 def synthesize_files(
-    model: str | Path, output: Path, options: SynthesizeOptions, files: SynthesizeFileOptions, progress: Progress
+    model: str | Path | None, output: Path, options: SynthesizeOptions, files: SynthesizeFileOptions, progress: Progress
 ) -> dict[str, Any]:
     """Make images and write them; returns the report.
 

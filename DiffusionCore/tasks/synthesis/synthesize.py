@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import DeviceError
+from ...errors import DeviceError, ModelError
 from ...progress import Progress, silent
 from ...volume import Volume
 from ...volume.dicom_derivation import DerivationRecord
@@ -40,11 +40,12 @@ class SynthesizeResult:
 
 
 def synthesize(
-    model: str | Path | Model | Sequence[Model], *, progress: Progress | None = None, **options: Any
+    model: str | Path | Model | Sequence[Model] | None = None, *, progress: Progress | None = None, **options: Any
 ) -> SynthesizeResult:
     """Make images from a seed.
 
-    model     name or folder of a base model, whose upscalers are then found; or loaded models in the cascade's order
+    model     name or folder of a base model, whose upscalers are then found; or loaded models in the cascade's order;
+              None: the first installed one that makes images from noise
     options   those of `SynthesizeOptions`
 
     The same seed gives the same images, however many are made and in whatever batches. Raises UsageError, ModelError,
@@ -58,6 +59,8 @@ def synthesize(
     from ...models.cascade import Drawing, cascade_of
 
     device = str(choose_device(asked.device))
+    if model is None:
+        model = installed_generator()
     if isinstance(model, (str, Path)):
         model = load_model(model, device=device)
     stages = list(model) if isinstance(model, Sequence) else cascade_of(model, asked.stages)
@@ -78,6 +81,16 @@ def synthesize(
     made = provenance(stages, asked, progress.seconds)
     progress.finish()
     return SynthesizeResult(as_volumes(images, stages[-1], derivation(made)), images, wanted, made)
+
+
+def installed_generator() -> Path:
+    """The folder of the first installed model that makes images from noise. Raises `ModelError` if there is none."""
+    from ...models import list_models
+
+    for card, folder in list_models():
+        if card.task == "synthesize" and card.input == "none":
+            return folder
+    raise ModelError("no installed model makes images from noise; name one, or the folder of one that was trained")
 
 
 def within_memory(stages: list[Model], asked: SynthesizeOptions, drawing: Any, progress: Progress) -> Any:

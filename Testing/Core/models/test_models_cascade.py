@@ -7,6 +7,7 @@ import torch
 
 from DiffusionCore import load_model
 from DiffusionCore.errors import ModelError, UsageError
+from DiffusionCore.models import verify_model
 from DiffusionCore.models.cascade import Drawing, cascade_of, labels_of, sample
 
 
@@ -91,6 +92,12 @@ def test_a_missing_upscaler_is_said(tmp_path, make_synthesis):
     model = load_model(make_synthesis(tmp_path / "lonely", then=["absent"]))
     with pytest.raises(ModelError, match="no model 'absent'"):
         model.sample()
+
+
+def test_verifying_a_base_model_verifies_that_its_cascade_fits(tiny_cascade, tmp_path, make_synthesis):
+    assert verify_model(tiny_cascade).name == "base"
+    with pytest.raises(ModelError, match="no model 'absent'"):
+        verify_model(make_synthesis(tmp_path / "lonely", then=["absent"]))
 
 
 def test_an_upscaler_of_another_size_is_refused(tmp_path, make_synthesis):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from DiffusionCore import read_volume, synthesize
 from DiffusionCore.__main__ import main
-from DiffusionCore.errors import OutputError, UsageError
+from DiffusionCore.errors import ModelError, OutputError, UsageError
 
 FAST = {"steps": 2, "upscaler_steps": 2}
 
@@ -72,6 +72,33 @@ def test_the_command_writes_volume_sheet_and_report(tiny_cascade, tmp_path, caps
     made = json.loads(report.read_text())
     assert made["provenance"]["options"]["seed"] == 3
     assert [model["name"] for model in made["provenance"]["upscalers"]] == ["twice", "fourfold"]
+
+
+@pytest.fixture
+def one_cascade(tiny_cascade, tmp_path_factory, monkeypatch):
+    """The cascade is all that is installed."""
+    empty = tmp_path_factory.mktemp("bundled")
+    monkeypatch.setattr("DiffusionCore.models.registry.bundled_folder", lambda: empty)
+    monkeypatch.setenv("DIFFUSIONCORE_MODELS", str(tiny_cascade.parent))
+
+
+def test_without_a_model_the_installed_one_that_starts_from_noise_is_taken(one_cascade, tiny_cascade, tmp_path, capsys):
+    assert command("--count", 2, tmp_path / "heads.nii.gz", "--json") == 0
+    made = json.loads(capsys.readouterr().out)["provenance"]
+    assert made["model"]["name"] == "base" and len(made["upscalers"]) == 2
+    assert np.array_equal(synthesize(count=2, **FAST).images, synthesize(tiny_cascade, count=2, **FAST).images)
+
+
+def test_a_model_without_a_place_for_the_images_is_said(one_cascade, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert command("base") == UsageError.exit_code
+    assert "say where the images go" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_model_for_images_is_said(installed):
+    with pytest.raises(ModelError, match="no installed model makes images from noise"):
+        synthesize()
 
 
 def test_the_same_command_gives_the_same_bytes(tiny_cascade, tmp_path):
