@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, UsageError
+from ..errors import InputError
 from .arguments import Parser, add_output_arguments
 from .console import console_progress
 from .tables import print_table
@@ -61,16 +61,10 @@ def main(argv: list[str]) -> int:
 
 def mni_head() -> Volume:
     """The MNI152 T1 average that is part of nilearn."""
-    try:
-        import nilearn
-    except ImportError:
-        raise UsageError(
-            "the demo's head is part of nilearn: pip install nilearn, or give a scan of your own"
-        ) from None
+    from ..benchmark.packaged_scan import MNI_HEAD, packaged_scan
     from ..volume import read_volume
 
-    name = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-    return read_volume(Path(nilearn.__file__).parent / "datasets" / "data" / name, modality="MR")
+    return read_volume(packaged_scan(MNI_HEAD), modality="MR")
 
 
 def with_noise(truth: Volume, seed: int) -> tuple[Volume, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from DiffusionCore.benchmark.denoise.cases import CT_CROP, MR_CROP, Case
+from DiffusionCore.benchmark.packaged_scan import packaged_scan
 from DiffusionCore.benchmark.rivals import NoisyScan
 from DiffusionCore.benchmark.rivals.method import Array
 from DiffusionCore.degradation import low_dose_ct, power_spectrum, rician, spectrum_for
@@ -50,9 +51,9 @@ def case_input(case: Case, root: Path, size: Shape | None = None, folder: Path |
 
     Simulated doses take minutes and are kept in `folder`. Raises `InputError` if the scan is not there.
     """
-    whole = _read(root / case.file, case.modality)
+    whole = _scan(case, root)
     normalisation = normalisation_for(whole, "hu" if case.modality == "CT" else "p99.5")
-    region = central(whole.shape, size or (CT_CROP if case.modality == "CT" else MR_CROP), case.centre)
+    region = _region(case, whole, size)
     volume = crop_volume(whole, region)
     clean = normalisation.apply(volume.voxels)
     tissue = tissue_mask(whole.voxels, case.modality)[region]
@@ -79,6 +80,18 @@ def case_input(case: Case, root: Path, size: Shape | None = None, folder: Path |
     return CaseInput(case, scan, target, tissue, normalisation.scale, own)
 
 
+def is_kept(case: Case, root: Path, size: Shape | None, folder: Path) -> bool:
+    """Whether `case_input` is a matter of seconds: its dose, if it has one, lies in `folder`."""
+    if case.kind != "low_dose":
+        return True
+    whole = _scan(case, root)
+    return _dose_file(case, whole, _slices(whole, _region(case, whole, size)), folder).is_file()
+
+
+def _region(case: Case, whole: Volume, size: Shape | None) -> tuple[slice, slice, slice]:
+    return central(whole.shape, size or (CT_CROP if case.modality == "CT" else MR_CROP), case.centre)
+
+
 def central(shape: Shape, size: Shape, centre: Shape | None = None) -> tuple[slice, slice, slice]:
     """A region of at most `size` about `centre` (default: the middle), moved to lie within `shape`."""
     region = []
@@ -90,8 +103,9 @@ def central(shape: Shape, size: Shape, centre: Shape | None = None) -> tuple[sli
 
 
 def seed_of(case: Case) -> int:
-    """A seed from the case's file, kind and level: the same noise whatever else is in the table."""
-    return int.from_bytes(hashlib.sha256(f"{case.file} {case.kind} {case.level}".encode()).digest()[:8], "big")
+    """A seed from the case's file, slices, kind and level: the same noise whatever else is in the table."""
+    described = f"{case.file} {case.kind} {case.level}" + (f" {case.slices}" if case.slices else "")
+    return int.from_bytes(hashlib.sha256(described.encode()).digest()[:8], "big")
 
 
 def sigma_for_psnr(clean: Array, tissue: np.ndarray, wanted: float, seed: int) -> float:
@@ -106,6 +120,15 @@ def sigma_for_psnr(clean: Array, tissue: np.ndarray, wanted: float, seed: int) -
     return float(np.exp(brentq(excess, guess - 1, guess + 1, xtol=1e-5)))
 
 
+def _scan(case: Case, root: Path) -> Volume:
+    """The case's scan, or its part of a stack of many subjects' slices."""
+    whole = _read(packaged_scan(case.file) if case.packaged else root / case.file, case.modality)
+    if case.slices is None:
+        return whole
+    apart = np.diag([1.0, 1.0, case.slice_mm / whole.spacing[0], 1.0])
+    return Volume(whole.voxels[slice(*case.slices)], whole.ijk_to_ras @ apart, case.modality)
+
+
 def _read(path: Path, modality: str) -> Volume:
     if not path.is_file():
         raise InputError(f"{path.name} is not in the data folder; the benchmark needs the scans of its index")
@@ -113,11 +136,9 @@ def _read(path: Path, modality: str) -> Volume:
 
 
 def _at_low_dose(case: Case, whole: Volume, region: tuple[slice, slice, slice], folder: Path | None) -> Array:
-    """HU of the region at the case's dose; projected over whole slices, kept under a hash of all that went in."""
-    slices = np.ascontiguousarray(whole.voxels[region[0]], dtype=np.float32)
-    described = f"{REVISION} {case.level} {case.own} {whole.spacing} {seed_of(case)} {slices.shape}"
-    digest = hashlib.sha256(described.encode() + slices.tobytes()).hexdigest()
-    kept = None if folder is None else folder / f"dose-{digest}.npy"
+    """HU of the region at the case's dose; projected over whole slices, kept in `folder`."""
+    slices = _slices(whole, region)
+    kept = None if folder is None else _dose_file(case, whole, slices, folder)
     if kept is not None and kept.is_file():
         noisy = np.load(kept, allow_pickle=False)
     else:
@@ -134,6 +155,16 @@ def _at_low_dose(case: Case, whole: Volume, region: tuple[slice, slice, slice], 
             with atomic_file(kept, overwrite=True) as path, path.open("wb") as stream:
                 np.save(stream, noisy)
     return noisy[:, region[1], region[2]]
+
+
+def _slices(whole: Volume, region: tuple[slice, slice, slice]) -> Array:
+    return np.ascontiguousarray(whole.voxels[region[0]], dtype=np.float32)
+
+
+def _dose_file(case: Case, whole: Volume, slices: Array, folder: Path) -> Path:
+    """Where the dose is kept: under a hash of all that goes into it."""
+    described = f"{REVISION} {case.level} {case.own} {whole.spacing} {seed_of(case)} {slices.shape}"
+    return folder / f"dose-{hashlib.sha256(described.encode() + slices.tobytes()).hexdigest()}.npy"
 
 
 def _unit_mean(power: np.ndarray, shape: Shape) -> Array:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from DiffusionCore.benchmark.packaged_scan import MNI_HEAD
+
 Kind = Literal["rician", "input_psnr", "low_dose", "pair", "real"]
 
 MR_CROP = (96, 128, 128)
@@ -20,7 +22,7 @@ class Case:
 
     table     the table it belongs to
     subject   whose scan it is; several contrasts of one subject are told apart after a slash
-    file      path under the data root
+    file      path under the data root; with `packaged` one that begins with the installed package it is part of
     kind      rician: noise of `level` (a fraction of the 99.5th percentile) is added
               input_psnr: Rician noise such that the input has a PSNR of `level` dB
               low_dose: CT projected at the fraction `level` of its dose
@@ -28,6 +30,7 @@ class Case:
               real: a noisy scan as it is, without truth
     own       the scan's own noise as the data's index has it: fraction of the 99.5th percentile (MR), HU (CT)
     centre    (k, j, i) that the crop is centred on; None: the middle of the grid
+    slices    (first, end) of the file's slices that are this subject's, `slice_mm` apart; None: all, as the file says
     """
 
     table: str
@@ -39,6 +42,9 @@ class Case:
     own: float = 0.0
     reference: str = ""
     centre: tuple[int, int, int] | None = None
+    packaged: bool = False
+    slices: tuple[int, int] | None = None
+    slice_mm: float = 0.0
 
     @property
     def name(self) -> str:
@@ -61,8 +67,21 @@ class Case:
 
 
 MR_ORIGIN, MR_S0 = "MR, training origin", "MR, input at 28.4 dB"
+MR_AVERAGE, MR_SLICES = "MR, average of 152 heads", "MR, slices of eight more subjects"
 MR_OTHER, CT_DOSE = "MR, other origins and contrasts", "CT, simulated dose"
 CT_PAIR, REAL = "CT, phantom with two kernels", "Real noise"
+
+PARTS = {
+    "mr": MR_ORIGIN,
+    "mr-average": MR_AVERAGE,
+    "mr-28dB": MR_S0,
+    "mr-slices": MR_SLICES,
+    "mr-other": MR_OTHER,
+    "ct": CT_DOSE,
+    "phantom": CT_PAIR,
+    "real": REAL,
+}
+"""Names of the tables on the command line."""
 
 # subject, file, own noise
 _MR_HEADS = (
@@ -75,6 +94,16 @@ _MR_OTHERS = (
     ("p19/T2", "mr/brain_multi/openms_p19_T2.nii.gz", 0.0419),
     ("p19/FLAIR", "mr/brain_multi/openms_p19_FLAIR.nii.gz", 0.0417),
 )
+_MR_SLICES = (
+    "sub-22",
+    "sub-49",
+    "sub-10",
+    "sub-60",
+    "sub-69",
+    "sub-24",
+    "sub-12",
+    "sub-40",
+)  # 25 of each, in this order
 _CT_BODIES = (
     ("CRLM-1004 abdomen", "ct/crlm_1004_abdomen.nii.gz", 9.0),
     ("STS-045 extremity", "ct/sts_045_extremity.nii.gz", 14.4),
@@ -91,7 +120,23 @@ _REAL = (
 
 TEST_CASES: tuple[Case, ...] = (
     *(Case(MR_ORIGIN, s, file, "MR", "rician", level, own) for level in MR_LEVELS for s, file, own in _MR_HEADS),
+    # Where the heads' own noise hides who is better, a head without any decides.
+    *(Case(MR_AVERAGE, "MNI152", MNI_HEAD, "MR", "rician", level, packaged=True) for level in (0.02, 0.03)),
     *(Case(MR_S0, s, file, "MR", "input_psnr", S0_INPUT_PSNR, own) for s, file, own in _MR_HEADS),
+    *(
+        Case(
+            MR_SLICES,
+            s,
+            "mr/slices2d/brain_t1_axial2d_test.nii.gz",
+            "MR",
+            "rician",
+            0.05,
+            0.0129,
+            slices=(25 * n, 25 * (n + 1)),
+            slice_mm=2.8,
+        )
+        for n, s in enumerate(_MR_SLICES)
+    ),
     *(Case(MR_OTHER, s, file, "MR", "rician", 0.09, own) for s, file, own in _MR_OTHERS),
     *(Case(CT_DOSE, s, file, "CT", "low_dose", dose, own) for dose in CT_DOSES for s, file, own in _CT_BODIES),
     Case(

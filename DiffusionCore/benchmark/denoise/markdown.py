@@ -13,18 +13,18 @@ from DiffusionCore.benchmark.denoise.without_truth import Observation
 
 CSV_COLUMNS = (
     "table", "level", "window", "subject", "method", "sigma", "own_noise", "marked", "psnr_ceiling",
-    "psnr", "ssim", "snr_db", "mean_shift", "spectrum_error", "seconds", "reason",
+    "psnr", "ssim", "snr_db", "mean_shift", "spectrum_error", "seconds", "disturbed", "reason",
 )  # fmt: skip
 
 EXPLAINED = """\
-Inside tissue (MR: over 5 % of the target's 99.5th percentile, which is also PSNR's data range; CT: in the body, in the
-window named, whose width is the data range). Every method was given the same crop, the same noise and the noise's
-standard deviation; in CT also its power spectrum. {tuned}
-Brackets are 95 % intervals of the mean: under six subjects by a block bootstrap *within these subjects*, from six on
-over subjects. *Gain* is the first of our methods less the row's, paired. Seconds are the whole call on the machine
-that ran it. † The added noise is under three times the target's own: about the best PSNR that this own noise allows is
-named under the table. Mean shift is in HU (CT) or percent of the 99.5th percentile (MR).
-*Spectrum* is how far the radial power spectrum is from the target's: the mean of |ratio − 1| over frequencies."""
+Inside tissue (MR: over 5 % of the target's 99.5th percentile, which is also PSNR's data range; CT: in the body, in
+the window named, whose width is the data range). Every method was given the same crop, the same noise and the noise's
+standard deviation; in CT also its power spectrum. {tuned} Brackets are 95 % intervals of the mean: under six subjects
+by a block bootstrap *within these subjects*, from six on over subjects. *Gain* is the first of our methods less the
+row's, paired. Seconds are the whole call on the machine that ran it, in round brackets where other work ran beside
+it. † The added noise is under three times the target's own: about the best PSNR that this own noise allows is named
+under the table. Mean shift is in HU (CT) or percent of the 99.5th percentile (MR). *Spectrum* is how far the radial
+power spectrum is from the target's: the mean of |ratio − 1| over frequencies."""
 
 
 TUNED = "Rivals' parameters were chosen on validation subjects (tuned.yaml)."
@@ -32,9 +32,13 @@ UNTUNED = "**Rivals ran with their default parameters: none was tuned.**"
 
 
 def markdown(
-    levels: Sequence[Level], observations: Sequence[Observation], gates: Sequence[Verdict], tuned: bool = False
+    levels: Sequence[Level],
+    observations: Sequence[Observation],
+    gates: Sequence[Verdict],
+    tuned: bool = False,
+    plots: Sequence[Path] = (),
 ) -> str:
-    """The whole report; `tuned` says whether the rivals' parameters were."""
+    """The whole report; `tuned` says whether the rivals' parameters were, `plots` lie beside it."""
     parts = ["# Denoising, ours and theirs", EXPLAINED.format(tuned=TUNED if tuned else UNTUNED)]
     if gates:
         parts += ["## Gates", _table(("table", "level", "gate", "measured", "holds"), map(_gate_cells, gates))]
@@ -49,6 +53,8 @@ def markdown(
         chosen = [o for o in observations if o.case.table == name]
         for subject in dict.fromkeys(o.case.subject for o in chosen):
             parts += [f"### {subject}", _observations([o for o in chosen if o.case.subject == subject])]
+    if plots:
+        parts += ["## Plots", *(f"![{path.stem.replace('-', ' ')}]({path.name})" for path in plots)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -90,7 +96,7 @@ def _summary_cells(summary: Summary, subjects: int) -> list[str]:
         _signed(summary.mean("shift")),
         _number(summary.mean("spectrum")),
         "" if gain is None else f"{_signed(gain.estimate)} [{_signed(gain.low)}, {_signed(gain.high)}]",
-        "" if summary.method.name == "input" else f"{summary.mean('seconds'):.3g}",
+        "" if summary.method.name == "input" else _seconds(summary.seconds, summary.disturbed),
     ]
 
 
@@ -101,12 +107,16 @@ def _observations(observations: Sequence[Observation]) -> str:
         title = f"**{o.method.title}**" if o.method.kind == "ours" else o.method.title
         cells = [_number(o.figures[n]) for n in names] if o.figures else [o.reason, *[""] * (len(names) - 1)]
         timed = o.seconds is not None and o.method.name != "input"
-        rows.append([title, *cells, f"{o.seconds:.3g}" if timed else ""])
+        rows.append([title, *cells, _seconds(o.seconds, o.disturbed) if timed else ""])
     return _table(("method", *names, "s"), rows)
 
 
 def _gate_cells(gate: Verdict) -> list[str]:
     return [gate.table, gate.level, gate.gate, gate.measured, "yes" if gate.holds else "**no**"]
+
+
+def _seconds(value: float, disturbed: bool) -> str:
+    return f"({value:.3g})" if disturbed else f"{value:.3g}"
 
 
 def _signed(value: float) -> str:
@@ -136,7 +146,8 @@ def _csv_cells(row: Row) -> list[object]:
     measured = [""] * 5 if s is None else [_rounded(v) for v in (s.psnr, s.ssim, s.snr_db, s.shift, s.spectrum)]
     described = [row.case.table, row.case.label, row.window, row.case.subject, row.method.name]
     noise = [_rounded(row.sigma), _rounded(row.own), int(row.marked), _rounded(row.ceiling)]
-    return [*described, *noise, *measured, "" if row.seconds is None else round(row.seconds, 3), row.reason]
+    seconds = "" if row.seconds is None else round(row.seconds, 3)
+    return [*described, *noise, *measured, seconds, int(row.disturbed), row.reason]
 
 
 def _rounded(value: float) -> float:

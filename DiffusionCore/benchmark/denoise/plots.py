@@ -17,7 +17,7 @@ WIDTHS = {"ours": 2.5, "learned": 1.5, "rival": 1.2}
 STYLES = {"ours": "-", "learned": "--", "rival": "-"}
 
 
-def write_plots(levels: Sequence[Level], folder: Path) -> list[Path]:
+def write_plots(levels: Sequence[Level], folder: Path, name: str = "denoise") -> list[Path]:
     """For each table and window that has them: `noise`, `seconds` and `steps` plots as PNG in `folder`."""
     written = []
     groups: dict[tuple[str, str], list[Level]] = {}
@@ -26,7 +26,7 @@ def write_plots(levels: Sequence[Level], folder: Path) -> list[Path]:
     for (table, window), found in groups.items():
         title = ", ".join(part for part in (table, window) if part)
         stem = "".join(c if c.isalnum() else "-" for c in title.lower().replace(" hu", ""))
-        stem = "-".join(part for part in stem.split("-") if part)
+        stem = "-".join([name, *(part for part in stem.split("-") if part)])
         if len(found) > 1:
             written.append(_figure(folder / f"{stem}-noise.png", title, found, _against_noise))
         written.append(_figure(folder / f"{stem}-seconds.png", title, found, _against_seconds))
@@ -77,14 +77,22 @@ def _against_seconds(axes: Axes, levels: Sequence[Level], name: str) -> None:
     for position, method in enumerate(s.method for s in levels[0].summaries):
         if method.name == "input":
             continue
-        points = [(s.mean("seconds"), s.mean(name)) for level in levels if (s := level.of(method.name)) is not None]
-        if points:
+        found = [s for level in levels if (s := level.of(method.name)) is not None]
+        if found:
             marker = "*" if method.kind == "ours" else "o"
             size = 140 if method.kind == "ours" else 36
-            seconds, values = zip(*points, strict=True)
-            axes.scatter(seconds, values, s=size, marker=marker, color=[_colour(position)], label=method.title)
+            colour = _colour(position)
+            axes.scatter(
+                [s.seconds for s in found],
+                [s.mean(name) for s in found],
+                s=size,
+                marker=marker,
+                edgecolors=[colour],
+                facecolors=["none" if s.disturbed else colour for s in found],
+                label=method.title,
+            )
     axes.set_xscale("log")
-    axes.set_xlabel("seconds a scan (a point for each noise level)")
+    axes.set_xlabel("seconds a scan (a point for each noise level; hollow: beside other work)")
 
 
 def _against_steps(axes: Axes, levels: Sequence[Level], name: str) -> None:

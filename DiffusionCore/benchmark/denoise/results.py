@@ -31,7 +31,7 @@ class Row:
     sigma    of the added noise, in HU (CT) or percent of the 99.5th percentile (MR)
     own      the target's own noise in the same unit
     ceiling  about the best PSNR that this own noise allows, dB
-    seconds  of the run that made the output
+    seconds  of the run that made the output; `disturbed` if other work ran beside it
     """
 
     case: Case
@@ -43,6 +43,7 @@ class Row:
     ceiling: float
     seconds: float | None
     reason: str = ""
+    disturbed: bool = False
 
     @property
     def marked(self) -> bool:
@@ -71,6 +72,7 @@ def rows_of(given: CaseInput, method: Method, output: Output) -> list[Row]:
             ceiling=limit,
             seconds=output.seconds,
             reason=output.reason,
+            disturbed=output.disturbed,
         )
         for (window, score), limit in zip(found, limits, strict=True)
     ]
@@ -90,10 +92,22 @@ class Summary:
     gain: Interval | None
 
     def mean(self, name: str) -> float:
-        """Mean of a score by its name, or of "seconds"; nan where the method has not run."""
+        """Mean of a score by its name; nan where the method has not run."""
         if self.psnr is None:
             return float("nan")
-        return float(np.mean([r.seconds if name == "seconds" else getattr(r.scores, name) for r in self.rows]))
+        return float(np.mean([getattr(row.scores, name) for row in self.rows]))
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether none of its runs had the machine for itself."""
+        return all(row.disturbed for row in self.rows)
+
+    @property
+    def seconds(self) -> float:
+        """Mean over the runs that had the machine for themselves, over all where none had; nan where it has not run."""
+        if self.psnr is None:
+            return float("nan")
+        return float(np.mean([row.seconds for row in self.rows if self.disturbed or not row.disturbed]))
 
 
 @dataclass(frozen=True, eq=False)

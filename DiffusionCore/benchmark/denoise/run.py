@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from DiffusionCore.benchmark.denoise.case_inputs import Shape, case_input
-from DiffusionCore.benchmark.denoise.cases import TEST_CASES, VALIDATION_CASES, Case
+from DiffusionCore.benchmark.denoise.cases import PARTS, TEST_CASES, VALIDATION_CASES, Case
+from DiffusionCore.benchmark.denoise.forecast import seconds_left, tuning_seconds
 from DiffusionCore.benchmark.denoise.gates import Verdict, verdicts
 from DiffusionCore.benchmark.denoise.markdown import markdown, write_observations, write_rows
 from DiffusionCore.benchmark.denoise.plots import write_plots
 from DiffusionCore.benchmark.denoise.results import Level, Row, levels_of, rows_of
 from DiffusionCore.benchmark.denoise.scores import tuning_score
 from DiffusionCore.benchmark.denoise.without_truth import Observation, observe
+from DiffusionCore.benchmark.expected_time import in_words
 from DiffusionCore.benchmark.rivals import (
     RIVALS,
     Method,
@@ -32,7 +34,7 @@ from DiffusionCore.errors import UsageError
 from DiffusionCore.progress import Progress, silent
 
 QUICK_SIZE: dict[str, Shape] = {"MR": (32, 64, 64), "CT": (12, 96, 96)}
-TUNING_SIZE: dict[str, Shape] = {"MR": (48, 96, 96), "CT": (16, 128, 128)}
+TUNING_SIZE: dict[str, Shape] = {"MR": (32, 96, 96), "CT": (16, 128, 128)}
 
 
 def _unchanged(scan: NoisyScan) -> np.ndarray:
@@ -66,6 +68,8 @@ def run_denoise_benchmark(
     tuned: Path | None = None,
     cache: Path | None = None,
     cases: Sequence[Case] | None = None,
+    parts: Sequence[str] = (),
+    retime: bool = False,
     progress: Progress | None = None,
 ) -> DenoiseBenchmark:
     """Run every method on every test case of its modality and write `denoise.md`, two CSV files and PNG plots.
@@ -75,10 +79,13 @@ def run_denoise_benchmark(
     tuned     the file of tuned parameters (`tune_rivals`); default: `tuned.yaml` in `out_folder`
     cache     where outputs and simulated doses are kept, so that a run goes on where it was stopped; default: `cache`
               in `out_folder`
+    parts     names of `PARTS`: those tables alone, in files with these names behind `denoise`; a whole run afterwards
+              takes what they left in `cache`
+    retime    run again what was timed beside other work
 
     Raises `InputError` if a scan is missing under `data_root`, `UsageError` if two methods have one name, `Cancelled`.
     """
-    wanted = list(TEST_CASES if cases is None else cases)
+    wanted = of_parts(TEST_CASES if cases is None else cases, parts)
     found = measure(
         [INPUT, *rivals, *methods],
         first_of_each(wanted) if quick else wanted,
@@ -86,9 +93,18 @@ def run_denoise_benchmark(
         size=QUICK_SIZE if quick else None,
         tuned=tuned or out_folder / "tuned.yaml",
         cache=cache or out_folder / "cache",
+        retime=retime,
         progress=progress,
     )
-    return replace(found, files=tuple(_write(out_folder, found)))
+    return replace(found, files=tuple(_write(out_folder, found, parts, quick)))
+
+
+def of_parts(cases: Sequence[Case], parts: Sequence[str]) -> list[Case]:
+    """The cases of some tables, of all without `parts`. Raises `UsageError` for a name that is not in `PARTS`."""
+    if not set(parts) <= set(PARTS):
+        raise UsageError(f"the parts of denoise are {', '.join(PARTS)}; got {', '.join(parts)}")
+    tables = {PARTS[part] for part in parts}
+    return [case for case in cases if not parts or case.table in tables]
 
 
 def measure(
@@ -99,6 +115,7 @@ def measure(
     tuned: Path,
     cache: Path,
     size: dict[str, Shape] | None = None,
+    retime: bool = False,
     progress: Progress | None = None,
 ) -> DenoiseBenchmark:
     """Every method on every case of its modality, as `run_denoise_benchmark` does it; writes nothing but `cache`."""
@@ -108,18 +125,26 @@ def measure(
     settings = read_tuned(tuned)
     rows: list[Row] = []
     observations: list[Observation] = []
-    for case in cases:
-        chosen = [m for m in methods if case.modality in m.modalities]
-        progress.stage(case.name)
-        given = case_input(case, data_root, size[case.modality] if size else None, kept)
-        for done, method in enumerate(chosen, start=1):
+    chosen = [[m for m in methods if case.modality in m.modalities] for case in cases]
+    sizes = [size[case.modality] if size else None for case in cases]
+    costs = []
+    progress.stage("forecast")
+    for case, able, crop in zip(cases, chosen, sizes, strict=True):
+        costs.append(seconds_left(case, able, data_root, crop, kept, settings, retime))
+        progress.advance(len(costs) / len(cases))
+    progress.say(f"{len(cases)} scans: about {in_words(sum(costs))} on two idle cores for what is not kept yet")
+    progress.stage("compare")
+    for n, (case, able, crop) in enumerate(zip(cases, chosen, sizes, strict=True)):
+        given = case_input(case, data_root, crop, kept)
+        for done, method in enumerate(able, start=1):
             parameters = parameters_for(method, case.modality, given.scan.sigma, settings)
-            output = output_of(method, given.scan, parameters, kept)
+            output = output_of(method, given.scan, parameters, kept, retime=retime)
             if case.has_truth:
                 rows += rows_of(given, method, output)
             else:
                 observations.append(observe(given, method, output))
-            progress.advance(done / len(chosen), method.title)
+            spent = sum(costs[:n]) + costs[n] * done / len(able)
+            progress.advance(spent / sum(costs), f"{case.name}: {method.title}")
     progress.finish()
     levels = levels_of(rows)
     return DenoiseBenchmark(
@@ -134,10 +159,13 @@ def tune_rivals(
     rivals: Sequence[Method] = RIVALS,
     cache: Path | None = None,
     cases: Sequence[Case] = VALIDATION_CASES,
+    parts: Sequence[str] = (),
     size: dict[str, Shape] | None = None,
     progress: Progress | None = None,
 ) -> list[Tuned]:
     """Search each rival's grid on the validation cases, level by level, and write the best to the file `tuned`.
+
+    parts   of the test cases (`PARTS`): only modalities that they have are tuned
 
     Resumable through `cache` (default: `cache` beside the file); a rival that is not installed keeps what the file says
     of it.
@@ -146,8 +174,12 @@ def tune_rivals(
     _check_names(rivals)
     tuned.parent.mkdir(parents=True, exist_ok=True)
     kept = _ignored_folder(cache or tuned.parent / "cache")
+    modalities = {case.modality for case in of_parts(TEST_CASES, parts)}
+    cases = [case for case in cases if case.modality in modalities]
     former = {(t.method, t.modality, round(t.sigma, 5)): t for t in read_tuned(tuned)}
     found: dict[tuple[str, str, float], Tuned] = {}
+    most = tuning_seconds(cases, rivals, size or TUNING_SIZE)
+    progress.say(f"tuning: at most {in_words(most)} on two idle cores")
     for key, group in _by_level(cases).items():
         progress.stage(f"tune {key[0]} {group[0].label}")
         sizes = size or TUNING_SIZE
@@ -197,11 +229,20 @@ def _ignored_folder(folder: Path) -> Path:
     return folder
 
 
-def _write(folder: Path, found: DenoiseBenchmark) -> list[Path]:
+def _write(folder: Path, found: DenoiseBenchmark, parts: Sequence[str], quick: bool) -> list[Path]:
+    """Tables and plots in `folder`; what is not of the whole has a name of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    report = folder / "denoise.md"
-    report.write_text(markdown(found.levels, found.observations, found.gates, found.tuned), encoding="utf-8")
-    write_rows(found.rows, folder / "denoise.csv")
-    write_observations(found.observations, folder / "denoise-without-truth.csv")
-    tables = [report, folder / "denoise.csv", folder / "denoise-without-truth.csv"]
-    return tables + write_plots(found.levels, folder)
+    first = "denoise-quick" if quick else "denoise"
+    plots = write_plots(found.levels, folder, first)
+    name = "-".join([first, *parts])
+    report, table, observed = (folder / f"{name}{end}" for end in (".md", ".csv", "-without-truth.csv"))
+    text = markdown(found.levels, found.observations, found.gates, found.tuned, plots)
+    report.write_text(text, encoding="utf-8")
+    written = [report]
+    if found.rows:
+        write_rows(found.rows, table)
+        written.append(table)
+    if found.observations:
+        write_observations(found.observations, observed)
+        written.append(observed)
+    return [*written, *plots]

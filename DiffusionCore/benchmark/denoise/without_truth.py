@@ -13,6 +13,8 @@ from DiffusionCore.benchmark.denoise.scores import HU
 from DiffusionCore.benchmark.rivals import Method, Output
 from DiffusionCore.metrics.no_reference import figures, find_regions, mean_shift
 from DiffusionCore.metrics.noise_level import estimate_sigma
+from DiffusionCore.metrics.trust_structure import residual_structure
+from DiffusionCore.volume import Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,7 @@ class Observation:
     figures: dict[str, float]
     seconds: float | None
     reason: str = ""
+    disturbed: bool = False
 
 
 def observe(given: CaseInput, method: Method, output: Output) -> Observation:
@@ -31,7 +34,7 @@ def observe(given: CaseInput, method: Method, output: Output) -> Observation:
     found: dict[str, float] = {}
     if output.voxels is not None:
         found = (phantom_figures if given.case.kind == "pair" else real_figures)(given, output.voxels)
-    return Observation(given.case, method, found, output.seconds, output.reason)
+    return Observation(given.case, method, found, output.seconds, output.reason, output.disturbed)
 
 
 def phantom_figures(given: CaseInput, output: np.ndarray) -> dict[str, float]:
@@ -50,17 +53,23 @@ def phantom_figures(given: CaseInput, output: np.ndarray) -> dict[str, float]:
 
 
 def real_figures(given: CaseInput, output: np.ndarray) -> dict[str, float]:
-    """Blind noise estimate, SNR in the input's flat tissue, rise of the input's edges and mean, after and before."""
+    """Blind noise estimate, SNR in the input's flat tissue, rise of the input's edges and mean, after and before; and the
+    share of tissue where more than noise was taken out or put in.
+    """
     modality, spacing = given.case.modality, given.scan.spacing
     unit = HU if modality == "CT" else 100.0
     before, after = given.scan.voxels * np.float32(unit), output * np.float32(unit)
-    sigma = [estimate_sigma(v, modality, spacing).sigma for v in (before, after)]
+    noise = estimate_sigma(before, modality, spacing)
+    left = estimate_sigma(after, modality, spacing).sigma
+    grid = np.diag([*spacing[::-1], 1.0])
+    structure = residual_structure(Volume(before, grid, modality), Volume(after, grid, modality), noise)
     regions = find_regions(before, modality, spacing)
     then, now = figures(before, regions), figures(after, regions)
     name = "HU" if modality == "CT" else "%"
     return {
-        f"noise, {name}": sigma[1],
-        "noise, change %": 100 * (sigma[1] / sigma[0] - 1),
+        f"noise, {name}": left,
+        "noise, change %": 100 * (left / noise.sigma - 1),
+        "structure, % of tissue": 100 * structure.share,
         "flat tissue's SNR, times": now.snr / then.snr,
         "edges' rise, change %": 100 * (now.rise_mm / then.rise_mm - 1),
         f"mean shift, {name}": mean_shift(before, after, given.tissue),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from DiffusionCore.benchmark.rivals.learned import model_method
 from DiffusionCore.benchmark.rivals.method import Method, NoisyScan
-from DiffusionCore.benchmark.rivals.outputs import Output, output_key, output_of
+from DiffusionCore.benchmark.rivals.outputs import Output, is_kept, output_key, output_of
 from DiffusionCore.benchmark.rivals.registry import RIVALS, rival
 from DiffusionCore.benchmark.rivals.tuning import (
     Tuned,
@@ -26,6 +26,7 @@ __all__ = [
     "Output",
     "Tuned",
     "ValidationPair",
+    "is_kept",
     "model_method",
     "output_key",
     "output_of",

@@ -37,6 +37,7 @@ DENOISE_IMAGE = Method(
     distribution="antspyx",
     module="ants",
     licence="Apache-2.0",
+    pace=25,
     defaults={"patch_radius": 1, "search_radius": 2},
     grids={"MR": _GRID, "CT": _GRID},
 )

@@ -45,6 +45,7 @@ GAUSSIAN = Method(
     distribution="scipy",
     module="scipy",
     licence="BSD-3-Clause",
+    pace=0.1,
     defaults={"width": 0.65},
     grids={"MR": _WIDTHS, "CT": _WIDTHS},
 )

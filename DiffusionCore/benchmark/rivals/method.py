@@ -73,6 +73,8 @@ class Method:
     modalities    what it is for
     kind          "rival", "learned" (a rival that was trained as ours were) or "ours"
     steps         sampling steps, where that means something
+    pace          about how many seconds a million voxels take on two cores, for a forecast
+    hours         of training, where it was trained and its card says so
     """
 
     name: str
@@ -88,6 +90,8 @@ class Method:
     modalities: tuple[str, ...] = ("MR", "CT")
     kind: Literal["rival", "learned", "ours"] = "rival"
     steps: int | None = None
+    pace: float = 1.0
+    hours: float | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.name):

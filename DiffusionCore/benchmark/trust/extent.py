@@ -66,6 +66,6 @@ QUICK = Extent(
 
 
 def cases(extent: Extent, modality: str, *, validation: bool = False) -> list[Case]:
-    """The scans and noise levels of a run: test subjects, or those that a factor may be learnt from."""
-    chosen = VALIDATION_CASES if validation else TEST_CASES
+    """The whole scans and noise levels of a run: test subjects, or those that a factor may be learnt from."""
+    chosen = [c for c in (VALIDATION_CASES if validation else TEST_CASES) if c.slices is None and not c.packaged]
     return [c for c in chosen if c.modality == modality and c.label in extent.labels and c.kind != "input_psnr"]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from DiffusionCore.benchmark.denoise.case_inputs import case_input, central, seed_of
-from DiffusionCore.benchmark.denoise.cases import CT_DOSES, TEST_CASES, VALIDATION_CASES, Case
+from DiffusionCore.benchmark.denoise.cases import CT_DOSES, PARTS, TEST_CASES, VALIDATION_CASES, Case
+from DiffusionCore.benchmark.packaged_scan import MNI_HEAD, packaged_scan
 from DiffusionCore.errors import InputError
 from DiffusionCore.metrics.reference import psnr
 from DiffusionCore.volume import Volume, write_volume
@@ -42,6 +43,8 @@ def test_test_cases_are_of_test_subjects_and_tuning_is_of_validation_subjects(sh
                 noise[f"{folder}/{row['file']}"] = row
     for cases, wanted in ((TEST_CASES, "test"), (VALIDATION_CASES, "val")):
         for case in cases:
+            if case.packaged:
+                continue
             assert split[case.file] == wanted, case.name
             if case.reference:
                 assert split[case.reference] == wanted
@@ -50,8 +53,33 @@ def test_test_cases_are_of_test_subjects_and_tuning_is_of_validation_subjects(sh
     assert not {c.file for c in TEST_CASES} & {c.file for c in VALIDATION_CASES}
 
 
-def test_every_case_has_a_name_of_its_own() -> None:
+def test_slices_are_of_the_subjects_that_they_are_said_to_be_of(shared_data: Path) -> None:
+    with (shared_data / "mr/slices2d/brain_t1_axial2d.csv").open(newline="", encoding="utf-8") as stream:
+        subject = {(row["stack"], int(row["index"])): row["subject"] for row in csv.DictReader(stream)}
+    stacked = [case for case in TEST_CASES if case.slices]
+    assert len(stacked) == 8
+    for case in stacked:
+        assert {subject[Path(case.file).name, k] for k in range(*case.slices)} == {f"ds002748_{case.subject}"}
+
+
+def test_every_case_has_a_name_of_its_own_and_a_part() -> None:
     assert len({(c.table, c.name) for c in TEST_CASES}) == len(TEST_CASES)
+    assert {c.table for c in TEST_CASES} == set(PARTS.values())
+
+
+def test_a_subject_of_a_stack_has_its_own_slices_spacing_brightness_and_noise(data: Path) -> None:
+    lower, upper = (replace(MR, slices=where, slice_mm=2.8) for where in ((0, 10), (10, 20)))
+    given = case_input(lower, data)
+    assert given.scan.voxels.shape == (10, 48, 48) and given.scan.spacing == pytest.approx((2.8, 1, 1))
+    np.testing.assert_array_equal(given.target, case_input(MR, data).target[:10])
+    assert seed_of(lower) != seed_of(upper)
+
+
+def test_a_scan_in_a_package_is_found_or_the_package_is_named() -> None:
+    pytest.importorskip("nilearn")
+    assert packaged_scan(MNI_HEAD).is_file()
+    with pytest.raises(InputError, match="pip install nowhere"):
+        packaged_scan("nowhere/head.nii.gz")
 
 
 def test_mr_is_normalised_by_its_own_brightness_and_noise_is_everywhere(data: Path) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from DiffusionCore.benchmark.denoise.case_inputs import CaseInput
 from DiffusionCore.benchmark.denoise.cases import CT_DOSE, MR_ORIGIN, MR_S0, REAL, TEST_CASES, Case
+from DiffusionCore.benchmark.denoise.forecast import SCORE_PACE, seconds_left
 from DiffusionCore.benchmark.denoise.gates import verdicts
 from DiffusionCore.benchmark.denoise.markdown import markdown
 from DiffusionCore.benchmark.denoise.results import Row, levels_of, rows_of
-from DiffusionCore.benchmark.denoise.run import first_of_each, run_denoise_benchmark, tune_rivals
+from DiffusionCore.benchmark.denoise.run import first_of_each, measure, run_denoise_benchmark, tune_rivals
 from DiffusionCore.benchmark.denoise.scores import ceiling, scores, spectrum_error, tuning_score
 from DiffusionCore.benchmark.rivals import Method, NoisyScan, Output, read_tuned, rival
 from DiffusionCore.errors import Cancelled, UsageError
@@ -163,6 +164,36 @@ def test_gates_say_what_was_measured() -> None:
     assert {v.gate: v.measured for v in s0}["SNR + 6.4 dB"] == "11.6 dB"
 
 
+def test_the_regression_network_meets_ours_of_the_same_hours() -> None:
+    data = given(a_case())
+
+    def row(name: str, error: float, kind: str, hours: float) -> list[Row]:
+        made = method(name, kind=kind, hours=hours, steps=1)
+        return rows_of(data, made, Output(data.target + np.float32(error), 1.0))
+
+    regression, long = row("regression-unet", 0.02, "learned", 1.0), row("mine", 0.01, "ours", 4.0)
+    (gate,) = verdicts(levels_of([*regression, *long]), [])
+    assert gate.gate == "≥ regression U-Net (4.0 h of training against 1.0): −0.1 dB"
+    (gate,) = verdicts(levels_of([*regression, *long, *row("mine-1h", 0.019, "ours", 1.05)]), [])
+    assert (gate.gate, gate.measured) == ("≥ regression U-Net, both trained 1.0 h: −0.1 dB", "+0.45 dB")
+
+
+def test_a_marked_level_is_marked_among_the_gates() -> None:
+    rows = rows_for(a_case(), {"bm4d": 0.02, "mine": 0.01}, {"mine": "ours"}, sigma=0.02, own=0.01)
+    assert [v.level for v in verdicts(levels_of(rows), [])] == ["5% †"]
+
+
+def test_seconds_beside_other_work_are_left_out_or_in_brackets() -> None:
+    data = given(a_case())
+    slow = rows_of(data, method("mine", kind="ours"), Output(data.target, 9.0, others=1.0))
+    other = given(a_case(subject="bb"))
+    fast = rows_of(other, method("mine", kind="ours"), Output(other.target, 2.0, others=0.0))
+    (both,) = levels_of([*slow, *fast])
+    assert (both.summaries[0].seconds, both.summaries[0].disturbed) == (2.0, False)
+    alone = levels_of(slow)
+    assert "| (9) |" in markdown(alone, [], [])
+
+
 def test_a_sample_is_asked_to_lie_three_decibels_under_the_mean() -> None:
     data = given(a_case())
     off = np.float32(0.02) * np.random.default_rng(7).standard_normal((2, *SHAPE), dtype=np.float32)
@@ -218,7 +249,7 @@ def test_a_run_writes_tables_and_plots_and_a_rerun_computes_nothing(data: Path, 
     found = run_denoise_benchmark(tmp_path, data, methods, **settings)
     assert counting.calls == 2 * len(CASES)
     names = {path.name for path in found.files}
-    stem = "mr-training-origin"
+    stem = "denoise-mr-training-origin"
     assert {"denoise.md", "denoise.csv", f"{stem}-noise.png", f"{stem}-seconds.png", f"{stem}-steps.png"} <= names
     assert all(path.stat().st_size > 0 for path in found.files)
     report = (tmp_path / "denoise.md").read_text(encoding="utf-8")
@@ -233,6 +264,39 @@ def test_a_run_writes_tables_and_plots_and_a_rerun_computes_nothing(data: Path, 
     again = run_denoise_benchmark(tmp_path, data, methods, **settings)
     assert counting.calls == 2 * len(CASES)
     assert [r.scores.psnr for r in again.rows] == [r.scores.psnr for r in found.rows]
+
+
+def test_parts_have_files_of_their_own_and_serve_the_whole(data: Path, tmp_path: Path) -> None:
+    counting = Halving(0.7)
+    mine = [method("mine", counting, kind="ours", steps=1)]
+    said: list[str] = []
+    progress = Progress(sink=lambda event: said.append(event.message))
+    part = run_denoise_benchmark(tmp_path, data, mine, rivals=[], cases=CASES, parts=["real"], progress=progress)
+    assert {"denoise-real.md", "denoise-real-without-truth.csv"} == {path.name for path in part.files}
+    assert any("1 scans: about" in words and "idle cores" in words for words in said)
+    assert counting.calls == 1
+    run_denoise_benchmark(tmp_path, data, mine, rivals=[], cases=CASES)
+    assert counting.calls == len(CASES)
+    with pytest.raises(UsageError, match="mr-average"):
+        run_denoise_benchmark(tmp_path, data, mine, rivals=[], cases=CASES, parts=["pet"])
+
+
+def test_a_forecast_counts_what_is_not_kept(data: Path, tmp_path: Path) -> None:
+    million = method("slow", pace=100.0)
+    case = CASES[0]
+    size = (20, 32, 32)
+    voxels = np.prod(size) / 1e6
+    left = [seconds_left(case, [million], data, size, tmp_path, [])]
+    measure([million], [case], data, tuned=tmp_path / "no.yaml", cache=tmp_path, size={"MR": size})
+    left.append(seconds_left(case, [million], data, size, tmp_path, []))
+    assert left == pytest.approx([voxels * (100 + SCORE_PACE), voxels * SCORE_PACE])
+
+
+def test_real_noise_is_asked_for_structure(data: Path, tmp_path: Path) -> None:
+    found = run_denoise_benchmark(
+        tmp_path, data, [method("mine", Halving(0.5), kind="ours")], rivals=[], cases=CASES[-1:]
+    )
+    assert [gate.gate for gate in found.gates] == ["noise − 60 %", "residual structure in under 5 % of tissue"]
 
 
 def test_methods_meet_only_cases_of_their_modality(data: Path, tmp_path: Path) -> None:

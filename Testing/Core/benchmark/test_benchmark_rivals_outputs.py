@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +16,12 @@ from DiffusionCore.benchmark.rivals import (
     NoisyScan,
     Tuned,
     ValidationPair,
+    is_kept,
     model_method,
+    other_work,
     output_key,
     output_of,
+    outputs,
     parameters_for,
     read_tuned,
     tune,
@@ -57,6 +61,37 @@ def test_a_second_run_reads_the_first_with_its_seconds(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.voxels, second.voxels)
     np.testing.assert_allclose(first.voxels, a_scan().voxels + 0.3, atol=2e-4)
     assert second.seconds == pytest.approx(first.seconds, abs=1e-4)
+
+
+def test_what_was_timed_beside_other_work_is_timed_again_on_request(tmp_path: Path, monkeypatch) -> None:
+    counting, given = Counting(), (a_scan(), {"shift": 0.3})
+    made = a_method(counting)
+    monkeypatch.setattr(outputs.Stopwatch, "read", lambda self: (9.0, 1.5))
+    assert output_of(made, *given, tmp_path).disturbed
+    assert output_of(made, *given, tmp_path).disturbed and counting.calls == 1
+    assert is_kept(made, *given, tmp_path) and not is_kept(made, *given, tmp_path, retime=True)
+    monkeypatch.setattr(outputs.Stopwatch, "read", lambda self: (2.0, 0.1))
+    again = output_of(made, *given, tmp_path, retime=True)
+    assert (again.seconds, again.disturbed, counting.calls) == (2.0, False, 2)
+    assert output_of(made, *given, tmp_path, retime=True).seconds == 2.0 and counting.calls == 2
+
+
+def test_a_stopwatch_takes_its_own_work_off_the_machine_s(tmp_path: Path, monkeypatch) -> None:
+    stat = tmp_path / "stat"
+    monkeypatch.setattr(other_work, "STAT", stat)
+    monkeypatch.setattr(other_work, "own_seconds", iter((1.0, 3.0)).__next__)
+    monkeypatch.setattr(other_work.time, "perf_counter", iter((0.0, 2.0)).__next__)
+    tick = os.sysconf("SC_CLK_TCK")
+    stat.write_text(f"cpu  {10 * tick} 0 0 99 0 0 0 0 0 0\n")
+    watch = other_work.Stopwatch()
+    stat.write_text(f"cpu  {12 * tick} {tick} 0 99 0 0 0 0 0 0\n")
+    assert watch.read() == (2.0, 0.5)  # three processor seconds, two of them ours, in two seconds
+
+
+def test_a_system_that_does_not_tell_is_taken_at_its_word(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(other_work, "STAT", tmp_path / "nothing")
+    assert other_work.Stopwatch().read()[1] is None
+    assert not outputs.Output(None, 1.0).disturbed
 
 
 @pytest.mark.parametrize(
