@@ -12,8 +12,19 @@ import numpy as np
 
 from DiffusionCore.benchmark.conditioning.report import table
 from DiffusionCore.benchmark.denoise.case_inputs import CaseInput, Shape, case_input
-from DiffusionCore.benchmark.denoise.cases import MR_S0, TEST_CASES, Case
-from DiffusionCore.benchmark.rivals import Method, NoisyScan, output_of, parameters_for, rival
+from DiffusionCore.benchmark.denoise.cases import MR_CROP, MR_S0, TEST_CASES, Case
+from DiffusionCore.benchmark.denoise.forecast import seconds_of
+from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.benchmark.rivals import (
+    Method,
+    NoisyScan,
+    Tuned,
+    model_pace,
+    output_of,
+    parameters_for,
+    read_tuned,
+    rival,
+)
 from DiffusionCore.errors import ModelError
 from DiffusionCore.metrics import psnr, snr_db, ssim
 from DiffusionCore.progress import Progress, silent
@@ -55,7 +66,8 @@ def run_s0_table(
     ours   a model of the fast family to put beside it, in one step
     size   of the central crop, (K, J, I); default that of `benchmark denoise`
 
-    Writes s0.md and s0.csv to `out_folder`; outputs are kept in `work`. Raises `ModelError` for another kind of model.
+    Writes s0.md and s0.csv to `out_folder`; outputs are kept in `work`. Non-local means has the parameters that
+    `benchmark denoise --tune` chose, if its `tuned.yaml` is there. Raises `ModelError` for another kind of model.
     """
     progress = progress or silent()
     methods = [unchanged(), rival("nlm-skimage"), reference_method(model, steps, seed, device)]
@@ -63,11 +75,14 @@ def run_s0_table(
         methods.append(one_step_method(ours, seed, device))
     cases = [case for case in TEST_CASES if case.table == MR_S0]
     size = size or (QUICK_SIZE if quick else None)
+    tuned = read_tuned(Path(out_folder) / "tuned.yaml")
+    expected = len(cases) * sum(seconds_of(method, size or MR_CROP) for method in methods)
+    progress.say(f"S0's table: at most about {in_words(expected)} on two idle cores")
     rows = []
     progress.stage("S0's table")
     for done, case in enumerate(cases):
-        progress.advance(done / len(cases))
-        rows += rows_of_case(case, data_root, methods, size, work)
+        progress.advance(done / len(cases), case.name)
+        rows += rows_of_case(case, data_root, methods, size, work, tuned)
     progress.stage("write")
     paths = write_s0(Path(out_folder), rows, cases, steps)
     progress.finish()
@@ -75,13 +90,13 @@ def run_s0_table(
 
 
 def rows_of_case(
-    case: Case, root: Path, methods: Sequence[Method], size: Shape | None, work: Path | None
+    case: Case, root: Path, methods: Sequence[Method], size: Shape | None, work: Path | None, tuned: Sequence[Tuned]
 ) -> list[S0Row]:
     """Every method on one subject."""
     given = case_input(case, root, size)
     rows = []
     for method in methods:
-        output = output_of(method, given.scan, parameters_for(method, "MR", given.scan.sigma, []), work)
+        output = output_of(method, given.scan, parameters_for(method, "MR", given.scan.sigma, tuned), work)
         if output.voxels is not None:
             rows.append(scored(given, method, output.voxels, output.seconds or 0.0))
     return rows
@@ -130,7 +145,8 @@ def sampled_method(name: str, title: str, state: str, model: str | Path, steps: 
         return sample_volume(loaded.denoiser, voxels, scan.sigma, loaded.process, settings, device=device).image.numpy()
 
     described = f"{loaded.card.sha256} {steps} {seed}"
-    return Method(name, title, run, distribution="", module="", licence="MIT", fingerprint=described)
+    pace = model_pace(loaded.card, steps)
+    return Method(name, title, run, distribution="", module="", licence="MIT", fingerprint=described, pace=pace)
 
 
 def write_s0(out: Path, rows: Sequence[S0Row], cases: Sequence[Case], steps: int) -> list[Path]:

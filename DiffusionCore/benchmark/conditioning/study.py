@@ -23,6 +23,8 @@ from DiffusionCore.benchmark.conditioning.sampling import (
 )
 from DiffusionCore.benchmark.conditioning.scores import Result, Scores, fingerprint, kept_result, score
 from DiffusionCore.benchmark.conditioning.slices import Array, StudySlices, study_slices
+from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.benchmark.rivals import MACS_A_SECOND
 from DiffusionCore.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -162,7 +164,12 @@ def model_results(
     denoiser = place_denoiser(model.denoiser, place, choose_dtype(place, settings.dtype)).denoiser
     runs = [(level, setting) for level in settings.levels for setting in planned(settings, drop_rate(model.card) > 0)]
     total = sum(setting.passes(model.process, level) for level, setting in runs)
-    data = fingerprint(study.clean, study.cut(study.clean))
+    patches = study.cut(study.clean)
+    data = fingerprint(study.clean, patches)
+    expected = total * patches.size * denoiser.macs_per_voxel / MACS_A_SECOND
+    progress.say(
+        f"{total} passes over {len(patches)} patches: about {in_words(expected)} on two idle cores, less what is kept"
+    )
     results, before = [], 0
     progress.stage("sample")
     for level, setting in runs:

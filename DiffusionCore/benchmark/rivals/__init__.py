@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from DiffusionCore.benchmark.rivals.learned import model_method
+from DiffusionCore.benchmark.rivals.learned import MACS_A_SECOND, model_method, model_pace
 from DiffusionCore.benchmark.rivals.method import Method, NoisyScan
 from DiffusionCore.benchmark.rivals.outputs import Output, is_kept, output_key, output_of
 from DiffusionCore.benchmark.rivals.registry import RIVALS, rival
@@ -20,6 +20,7 @@ from DiffusionCore.benchmark.rivals.tuning import (
 )
 
 __all__ = [
+    "MACS_A_SECOND",
     "RIVALS",
     "Method",
     "NoisyScan",
@@ -28,6 +29,7 @@ __all__ = [
     "ValidationPair",
     "is_kept",
     "model_method",
+    "model_pace",
     "output_key",
     "output_of",
     "parameters_for",
