@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 EXTRAS = train,movies,test
 INPUT ?=
 
-.PHONY: demo test host-test lint bench clean
+.PHONY: demo test host-test lint bench bench-panel clean
 
 $(VENV)/run-time: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -42,6 +42,9 @@ lint: $(VENV)/complete  ## Style, and the arrows of the house
 
 bench: $(VENV)/rivals  ## Measure the goals of speed, write docs/performance.md
 	$(BIN)/python -m DiffusionCore benchmark speed docs
+
+bench-panel: $(VENV)/host  ## Measure the goals of the panel, write docs/benchmark/panel.md; PARTS="runs soak" for some of them
+	$(BIN)/python Testing/Bench/panel.py $(PARTS)
 
 clean:
 	rm -rf $(VENV) out build dist *.egg-info

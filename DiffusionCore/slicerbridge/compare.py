@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import qt
-import slicer
 from slicer import util
 
 from .layouts import copy_window, slice_node
+from .nodes import remove_node
 from .overlays import background, hidden_volume, ijk_to_ras, overlay, place_in
 
 BLINK_MILLISECONDS = 500  # one change; slower than the three flashes a second that can do harm
@@ -53,8 +53,7 @@ class Wipe:
         """Show the result again and remove the mixed volume."""
         if self.after_node.GetScene() is not None:
             background(self.views, self.after_node)
-        if self.node.GetScene() is not None:
-            slicer.mrmlScene.RemoveNode(self.node)
+        remove_node(self.node)
 
 
 def across(node: Any, view: str) -> tuple[int, bool]:

@@ -69,6 +69,20 @@ def node_from_volume(volume: Volume, name: str, *, like: Any = None) -> Any:
     return node
 
 
+def remove_node(node: Any) -> None:
+    """Remove a node from its scene with its display nodes: they would stay behind and keep a volume's voxels in memory."""
+    scene = node.GetScene()
+    if scene is None:
+        return
+    displays = []
+    if node.IsA("vtkMRMLDisplayableNode"):
+        displays = [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]
+    scene.RemoveNode(node)
+    for display in displays:
+        if display is not None and display.GetScene() is scene:
+            scene.RemoveNode(display)
+
+
 def _transformed(node: Any, harden: bool) -> tuple[np.ndarray, np.ndarray]:
     """The node's voxels, and its matrix to world."""
     transform = node.GetParentTransformNode()

@@ -13,6 +13,7 @@ from slicer import util
 
 from ..volume import Volume
 from .layouts import copy_window
+from .nodes import remove_node
 from .overlays import hidden_volume
 
 STILL_MILLISECONDS = 250  # without a change of the view: scrolling has stopped
@@ -95,8 +96,8 @@ class LivePreview:
                 composite.SetForegroundVolumeID(node_id)
                 composite.SetForegroundOpacity(opacity)
             self._before = None
-        if self._node is not None and self._node.GetScene() is not None:
-            slicer.mrmlScene.RemoveNode(self._node)
+        if self._node is not None:
+            remove_node(self._node)
         self._node = self.shown_region = None
 
     def _node_id(self) -> str | None:

@@ -15,7 +15,7 @@ import slicer
 from ..report.words import plain
 from ..volume import Volume
 from . import judgement
-from .nodes import node_from_volume
+from .nodes import node_from_volume, remove_node
 from .overlays import difference_of, ijk_to_ras, largest_shown, show_difference, show_spread
 from .tables import metrics_table
 
@@ -147,6 +147,5 @@ def remove_result(result: Any) -> None:
     for role in PARTS:
         node = part(result, role)
         if node is not None:
-            slicer.mrmlScene.RemoveNode(node)
-    if result.GetScene() is not None:
-        slicer.mrmlScene.RemoveNode(result)
+            remove_node(node)
+    remove_node(result)

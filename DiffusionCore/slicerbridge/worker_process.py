@@ -39,7 +39,8 @@ class WorkerProcess(WorkerState):
     command  program and arguments instead of the installed worker
     missing  gives the packages that are missing; with any, no job is run
 
-    `state` is one of `STATES`, `sentence` says more in words, `log` holds the worker's last lines.
+    `state` is one of `STATES`, `sentence` says more in words, `log` holds the worker's last lines, `seconds` is what it
+    spent on the last result.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class WorkerProcess(WorkerState):
         super().__init__()
         self.parent, self.missing = parent, missing
         self.command = list(command or worker_command(os.getpid()))
-        self.exit_code = 0
+        self.exit_code, self.seconds = 0, 0.0
         self._connection: WorkerConnection | None = None
         self._ending: set[WorkerConnection] = set()  # killed, and not gone yet
         self._last_log: list[str] = []
@@ -218,6 +219,7 @@ class WorkerProcess(WorkerState):
         elif kind == "notice":
             job.on_progress(ProgressEvent("", float("nan"), None, message["message"]))
         elif kind == "result":
+            self.seconds = message["seconds"]
             job.transfer = reading(connection.folder, message["values"], job.volumes.get("volume"))
             if self.state == "cancelling":
                 job.transfer.abandon()

@@ -7,7 +7,7 @@ from typing import Any
 
 import slicer
 
-from DiffusionCore.slicerbridge.nodes import node_from_volume, volume_from_node
+from DiffusionCore.slicerbridge.nodes import node_from_volume, remove_node, volume_from_node
 from DiffusionCore.slicerbridge.panel import Job
 from DiffusionCore.slicerbridge.recognise import image_changed_at, look_at
 from DiffusionCore.slicerbridge.results import keep_parts, keep_result
@@ -105,7 +105,7 @@ def frame_jobs(parameters: Any, scans: Scans, done: Callable[..., None]) -> list
                 made["sequence"] = result_sequence(slicer.mrmlScene.GenerateUniqueName(name), node)
             temporary = node_from_volume(values["volume"], f"{name} {number}")
             add_frame(made["sequence"], node, number, temporary)
-            slicer.mrmlScene.RemoveNode(temporary)
+            remove_node(temporary)
             if first:
                 proxy = play(made["sequence"], node, name)
                 done(keep_parts(proxy, node, values, WORDS), values)

@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import slicer
 from slicer import util
 
 from DiffusionCore.slicerbridge import layouts
-from DiffusionCore.slicerbridge.nodes import node_from_volume
+from DiffusionCore.slicerbridge.nodes import node_from_volume, remove_node
 from DiffusionCore.slicerbridge.panel import Job
 from DiffusionCore.slicerbridge.results import SYNTHETIC, keep_report
 from DiffusionCore.slicerbridge.sequences import new_sequence
@@ -64,7 +63,7 @@ def sequence_of(name: str, images: list[Volume]) -> Any:
     proxy = new_sequence(name, frames, "image")
     proxy.SetAttribute(SYNTHETIC, "1")
     for frame in frames:
-        slicer.mrmlScene.RemoveNode(frame)
+        remove_node(frame)
     return proxy
 
 

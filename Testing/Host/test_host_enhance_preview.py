@@ -77,16 +77,17 @@ def test_apply_comes_before_a_preview_that_runs(panel: Any) -> None:
     assert panel.ui.stateLabel.text == "finished"
 
 
-def test_off_leaves_the_views_as_they_were(panel: Any) -> None:
+def test_off_leaves_the_views_and_the_scene_as_they_were(panel: Any) -> None:
     import slicer
 
+    nodes = slicer.mrmlScene.GetNumberOfNodes()
     hand.set_value(panel.ui.previewCheckBox, True)
     shown(panel)
     hand.set_value(panel.ui.previewCheckBox, False)
     hand.run_for(0.05)
     composite = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
     assert composite.GetForegroundVolumeID() is None
-    assert [n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "preview" in n.GetName()] == []
+    assert slicer.mrmlScene.GetNumberOfNodes() == nodes
 
 
 @pytest.mark.parametrize(("view", "axis"), [("Red", 0), ("Green", 1), ("Yellow", 2)])

@@ -94,13 +94,6 @@ def done(told: Told) -> Told:
     return told
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
 def test_a_scan_comes_back_on_its_grid_with_what_was_known_of_it(worker: Any) -> None:
     states: list[str] = []
     worker.on_state_changed(states.append)
@@ -206,6 +199,8 @@ def test_a_disk_that_is_full_on_the_way_in(worker: Any, monkeypatch: pytest.Monk
 
 
 def test_shutdown_leaves_no_process_and_no_folder(worker: Any) -> None:
+    from slicer_host.left import is_running
+
     told = ask(worker, "enhance", head(96), steps=40, texture=1.0, threads=1)
     until(lambda: worker.state == "running", "it runs")
     pid, folder = worker.pid, worker._connection.folder
@@ -218,6 +213,7 @@ def test_shutdown_leaves_no_process_and_no_folder(worker: Any) -> None:
 
 def test_the_application_owns_it(host: Any, python_slicer: Path) -> None:
     import slicer
+    from slicer_host.left import is_running
 
     from DiffusionCore.slicerbridge.application_worker import application_worker
 
@@ -272,6 +268,8 @@ def stand_in(folder: Path, then: str = "time.sleep(600)", protocol: int = 1) -> 
 
 
 def test_a_worker_that_does_not_answer_a_cancel_is_killed_with_its_children(host: Any, tmp_path: Path) -> None:
+    from slicer_host.left import any_in_group, is_running
+
     child = "import subprocess; subprocess.Popen(['sleep', '600']); time.sleep(600)"
     worker = stand_in(tmp_path, child)
     told = ask(worker, "inspect", head())
@@ -288,19 +286,6 @@ def test_a_worker_that_does_not_answer_a_cancel_is_killed_with_its_children(host
     until(lambda: not any_in_group(group), "its children are gone")
     until(lambda: not folder.exists(), "its folder is gone")
     assert not worker._ending
-
-
-def any_in_group(group: int) -> bool:
-    """Whether a process of the group runs."""
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                fields = (process / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[2]) == group and fields[0] != "Z":
-                return True
-    return False
 
 
 def test_a_crash_is_said_with_the_last_words(host: Any, tmp_path: Path) -> None:
@@ -349,11 +334,9 @@ def test_the_application_is_not_held_up_by_a_scan_of_256(worker: Any) -> None:
 
 
 def test_many_jobs_leave_nothing_behind(worker: Any) -> None:
-    scan = head()
+    from slicer_host.left import left
 
-    def handles() -> tuple[int, int]:
-        children = [path for path in Path("/proc").iterdir() if path.name.isdigit() and parent_of(path) == os.getpid()]
-        return len(list(Path("/proc/self/fd").iterdir())), len(children)
+    scan = head()
 
     def run(number: int) -> None:
         told = ask(worker, "preview", scan, region=[[10, 12], [0, 28], [0, 28]], threads=1)
@@ -364,18 +347,12 @@ def test_many_jobs_leave_nothing_behind(worker: Any) -> None:
     done(ask(worker, "inspect", scan))  # drops what other tests sent
     for number in range(1, 5):
         run(number)
-    before = handles()
+    before = left()
     for number in range(5, 30):
         run(number)
-    assert handles() <= before
+    after = left()
+    assert (after.handles, after.processes) <= (before.handles, before.processes)
     assert len(list(worker._connection.folder.iterdir())) <= 3
-
-
-def parent_of(process: Path) -> int:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")

@@ -184,7 +184,7 @@ def _remote_io(scene: Any, application_logic: Any, home: Path) -> tuple[Any, Any
 
 
 def _subject_hierarchy(scene: Any) -> Any:
-    """Nodes get their item by a plugin in Slicer; here by this observer, for the same classes of nodes."""
+    """Nodes get their item by a plugin in Slicer, and lose it when they go; here by these observers, for the same classes."""
     import slicer
     import vtk
 
@@ -201,7 +201,15 @@ def _subject_hierarchy(scene: Any) -> Any:
         if not hierarchy.GetItemByDataNode(node):
             hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
 
-    return scene.AddObserver(scene.NodeAddedEvent, added)
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def goes(caller: Any, event: str, node: Any) -> None:
+        if caller.IsClosing():
+            return
+        hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(caller)
+        if item := hierarchy.GetItemByDataNode(node):
+            hierarchy.RemoveItem(item, False, False)
+
+    return scene.AddObserver(scene.NodeAddedEvent, added), scene.AddObserver(scene.NodeAboutToBeRemovedEvent, goes)
 
 
 def _show_classes() -> None:
