@@ -24,15 +24,14 @@ def add_synthesis_arguments(parser: argparse.ArgumentParser) -> None:
 def synthesis_table(given: argparse.Namespace, root: Path, progress: Progress) -> tuple[Any, list[Any], list[Path]]:
     """Cascade against single stage, with against without Swin; what is shown is the verdicts on the gates."""
     from ..benchmark.synthesis.run import run_synthesis_benchmark
+    from ..tasks.synthesis.synthesize import installed_generator
 
-    if not given.model:
-        raise UsageError("benchmark synthesis compares base models: name one or more with --model")
     if given.count < 5:
         raise UsageError(f"--count must be 5 or more, got {given.count}")
     found = run_synthesis_benchmark(
         given.output,
         root,
-        given.model,
+        given.model or [installed_generator()],
         count=given.count,
         inception=given.inception,
         quick=given.quick,

@@ -24,9 +24,6 @@ def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
         "--validation", action="store_true", help="on the validation subjects, which things may be tuned on"
     )
     group.add_argument(
-        "--parts", default=",".join(PARTS), metavar="NAME,...", help=f"of {', '.join(PARTS)} (default all)"
-    )
-    group.add_argument(
         "--insertions", type=int, default=200, metavar="N", help="for each size and contrast, at least (default 200)"
     )
     group.add_argument("--samples", type=int, default=8, metavar="N", help="whose spread is calibrated (default 8)")
@@ -42,9 +39,9 @@ def trust_table(
     from ..benchmark.trust.run import calibrate, run_trust_benchmark
     from ..tasks.enhance import enhance
 
-    parts = tuple(given.parts.split(","))
+    parts = tuple(given.parts.split(",")) if given.parts else PARTS
     if not set(parts) <= set(PARTS):
-        raise UsageError(f"--parts are of {', '.join(PARTS)}, got {given.parts}")
+        raise UsageError(f"--parts of trust are {', '.join(PARTS)}, got {given.parts}")
     if given.insertions < 1 or not 2 <= given.samples <= 64:
         raise UsageError("--insertions must be 1 or more and --samples 2 to 64")
     extent = QUICK if given.quick else replace(Extent(), insertions=given.insertions, samples=given.samples)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,14 +20,28 @@ from DiffusionCore.degradation.kspace import cropping_matrix, zero_filling_matri
 from DiffusionCore.errors import InputError
 from DiffusionCore.volume import Volume, read_volume
 from DiffusionCore.volume.geometry import crop
+from DiffusionCore.volume.header import read_header
 
 MR_ORIGIN = "MR ×2, training origin"
 MR_OTHER = "MR ×2, other origins and contrasts"
 MR_FOUR = "MR ×4 (×2 then ×2)"
+MR_SPLINE = "MR ×4 (×2 then ×2), spline pairs"
 MR_THICK = "MR 4 → 1 mm through the plane"
 CT_ALL = "CT ×2, all axes"
 CT_PLANE = "CT ×2, in the plane"
 REAL = "real thick slices"
+PARTS = MappingProxyType(
+    {
+        "mr": MR_ORIGIN,
+        "mr-other": MR_OTHER,
+        "mr-four": MR_FOUR,
+        "mr-spline": MR_SPLINE,
+        "mr-thick": MR_THICK,
+        "ct": CT_ALL,
+        "ct-plane": CT_PLANE,
+        "real": REAL,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,8 @@ class Case:
 
     way      `kspace`: truncated and cropped as a scanner would (its own Fourier transform, not ours of mirrored ends)
              `slices`: thick slices of a Gaussian profile; `voxels`: Gaussian means of about a voxel's width
-             `real`: given as it is, without a truth
+             `spline`: a cubic spline read at the coarse voxels, with no filter (S2)
+             `real`: given as it is, without a truth; its slices are taken to touch
     factors  along (k, j, i)
     """
 
@@ -56,6 +73,10 @@ class Given:
     truth: Volume | None
     axes: tuple[AxisLowering | None, ...]
 
+    @property
+    def fine_voxels(self) -> int:
+        return math.prod((*self.coarse.shape, *self.case.factors))
+
 
 def _head(table: str, way: str, factors: tuple[int, int, int], *names: tuple[str, str]) -> tuple[Case, ...]:
     return tuple(Case(table, subject, f"mr/{file}.nii.gz", "MR", way, factors) for subject, file in names)
@@ -72,6 +93,7 @@ TEST_CASES: tuple[Case, ...] = (
     *_head(MR_ORIGIN, "kspace", (2, 2, 2), *_ORIGIN),
     *_head(MR_OTHER, "kspace", (2, 2, 2), *_OTHER),
     *_head(MR_FOUR, "kspace", (4, 4, 4), *_ORIGIN),
+    *_head(MR_SPLINE, "spline", (4, 4, 4), *_ORIGIN),
     *_head(MR_THICK, "slices", (4, 1, 1), *_ORIGIN, _OTHER[0]),
     *(
         Case(CT_ALL, f"STS {number}", f"ct/sts_{number}_extremity.nii.gz", "CT", "voxels", (2, 2, 2))
@@ -85,13 +107,35 @@ TEST_CASES: tuple[Case, ...] = (
 )
 
 
-def given(case: Case, root: Path, size: tuple[int, int, int] | None = None) -> Given:
-    """Read the case's scan under `root`, cut it to whole coarse voxels (and to `size` fine ones about its middle, if
-    given), and make it coarse. Raises `InputError` if the scan is not there."""
+def stem(table: str) -> str:
+    """A table's name as part of a file's."""
+    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in table.lower().replace("×", "x"))
+    return "-".join(part for part in kept.split("-") if part)
+
+
+def picture_name(case: Case) -> str:
+    """The file that shows the case: one picture a table; of scans without a truth one each."""
+    return f"superres-{stem(f'{case.table} {case.subject}' if case.way == 'real' else case.table)}.png"
+
+
+def scan_of(case: Case, root: Path) -> Path:
+    """The case's file under `root`. Raises `InputError` if it is not there."""
     path = root / case.file
     if not path.is_file():
         raise InputError(f"{path.name} is not in the data folder; the benchmark needs the scans of its index")
-    scan = read_volume(path, modality=case.modality)
+    return path
+
+
+def fine_voxels(case: Case, root: Path) -> int:
+    """About how many voxels the case's result has, by the file's header."""
+    size = math.prod(read_header(scan_of(case, root)).shape)
+    return size * math.prod(case.factors) if case.way == "real" else size
+
+
+def given(case: Case, root: Path, size: tuple[int, int, int] | None = None) -> Given:
+    """Read the case's scan under `root`, cut it to whole coarse voxels (and to `size` fine ones about its middle, if
+    given), and make it coarse. Raises `InputError` if the scan is not there."""
+    scan = read_volume(scan_of(case, root), modality=case.modality)
     if case.way == "real":
         coarse = _middle(scan, size, (1, 1, 1))
         axes = tuple(
@@ -120,7 +164,7 @@ def _axis(size: int, factor: int, way: str) -> AxisLowering | None:
     if factor == 1:
         return None
     if way != "kspace":
-        return axis_lowering(size, factor, "profile")
+        return axis_lowering(size, factor, "spline" if way == "spline" else "profile")
     return AxisLowering(factor, cropping_matrix(size, factor), zero_filling_matrix(size // factor, factor, size))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from DiffusionCore.benchmark.denoise.gates import Verdict
-from DiffusionCore.benchmark.superres.cases import CT_ALL, CT_PLANE, MR_ORIGIN, MR_THICK
+from DiffusionCore.benchmark.superres.cases import CT_ALL, CT_PLANE, MR_ORIGIN, MR_SPLINE, MR_THICK
 from DiffusionCore.benchmark.superres.scores import Row
 
 SPLINES = ("bspline-3", "bspline-5")
@@ -37,7 +37,7 @@ def verdicts(rows: Sequence[Row], ours: str) -> list[Verdict]:
             gain = own - _mean(here, best)
             gate = f"≥ {words} {decibels:+g} dB"
             found.append(Verdict(table, window, gate, f"{gain:+.2f} dB ({best})", gain >= decibels))
-    for table in dict.fromkeys(row.case.table for row in rows):
+    for table in dict.fromkeys(row.case.table for row in rows if row.case.table != MR_SPLINE):
         worst = [row.consistency for row in rows if row.case.table == table and row.method == ours]
         if worst:
             percent = 100 * max(worst)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.benchmark.superres.cases import Given
-from DiffusionCore.benchmark.superres.report import stem
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import to_canonical_axes
 
@@ -17,39 +17,55 @@ CT_WINDOW = (-160.0, 240.0)
 SIDE_MM = 90.0
 
 
-def write_picture(folder: Path, scan: Given, results: Mapping[str, npt.NDArray[np.float32]]) -> Path:
-    """`superres-TABLE.png`: a part of the middle slice of every result and of the truth, above their errors.
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A part of a slice: image (rows, columns), the height of a pixel over its width, and what is black and white."""
 
-    Axial where the plane was coarse, coronal where only the slices were thick; the patient's right is on the left.
-    """
+    image: npt.NDArray[np.float32]
+    aspect: float
+    low: float
+    high: float
+
+
+def panel_of(scan: Given, voxels: npt.NDArray[np.float32]) -> Panel:
+    """The middle of a result on the fine grid: axial where the plane was coarse, coronal where only the slices were thick;
+    the patient's right is on the left."""
+    axis = 1 if scan.case.factors[1] == 1 else 2
+    image, aspect = _slice(Volume(voxels, _fine_matrix(scan), scan.case.modality), axis)
+    return Panel(image, aspect, *_window(scan))
+
+
+def write_picture(path: Path, scan: Given, results: Mapping[str, Panel]) -> Path:
+    """Every result, by its title, beside the truth, above their errors."""
     # No pyplot: it keeps figures in a global and asks for a screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    axis = 1 if scan.case.factors[1] == 1 else 2
-    matrix = _fine_matrix(scan)
-    images = {title: _slice(Volume(voxels, matrix, scan.case.modality), axis) for title, voxels in results.items()}
-    truth = None if scan.truth is None else _slice(scan.truth, axis)
-    low, high = _window(scan)
-    panels = {**({"truth": truth} if truth is not None else {}), **images}
+    truth = None if scan.truth is None else panel_of(scan, scan.truth.voxels)
+    panels = {**({} if truth is None else {"truth": truth}), **results}
     rows = 1 if truth is None else 2
     figure = Figure(figsize=(2.6 * len(panels), 2.9 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    for column, (title, (image, aspect)) in enumerate(panels.items(), start=1):
+    for column, (title, panel) in enumerate(panels.items(), start=1):
+        look = {"origin": "lower", "aspect": panel.aspect, "interpolation": "nearest"}
         axes = figure.add_subplot(rows, len(panels), column)
-        axes.imshow(image, cmap="gray", vmin=low, vmax=high, origin="lower", aspect=aspect, interpolation="nearest")
+        axes.imshow(panel.image, cmap="gray", vmin=panel.low, vmax=panel.high, **look)
         axes.set_title(title, fontsize=8)
         axes.set_axis_off()
-        if truth is not None and title != "truth":
+        if truth is not None and panel is not truth:
             axes = figure.add_subplot(rows, len(panels), len(panels) + column)
-            span = 0.25 * (high - low)
-            error = image - truth[0]
-            axes.imshow(error, cmap="RdBu_r", vmin=-span, vmax=span, origin="lower", aspect=aspect)
+            span = _span(truth)
+            axes.imshow(panel.image - truth.image, cmap="RdBu_r", vmin=-span, vmax=span, **look)
             axes.set_axis_off()
-    figure.suptitle(f"{scan.case.table}: {scan.case.subject}; below: error, ±{0.25 * (high - low):.3g}", fontsize=9)
-    path = folder / f"superres-{stem(scan.case.table)}.png"
+    below = "" if truth is None else f"; below: error, ±{_span(truth):.3g}"
+    figure.suptitle(f"{scan.case.table}: {scan.case.subject}{below}", fontsize=9)
     figure.savefig(path, dpi=110)
     return path
+
+
+def _span(truth: Panel) -> float:
+    """The error that is shown in full colour."""
+    return 0.25 * (truth.high - truth.low)
 
 
 def _fine_matrix(scan: Given) -> np.ndarray:

@@ -11,24 +11,28 @@ from pathlib import Path
 import numpy as np
 
 from DiffusionCore.benchmark.denoise.gates import Verdict
+from DiffusionCore.benchmark.superres.cases import picture_name
+from DiffusionCore.benchmark.superres.goal import SpeedRow
 from DiffusionCore.benchmark.superres.scores import Row
 
 EXPLAINED = """\
 Test subjects only, whole scans. MR ×2 and ×4: k-space is truncated and cropped as a scanner would, and the magnitude
 taken; through the plane: thick slices of a Gaussian profile that touch; CT: voxels are Gaussian means of about their
-own width. No noise was added; the targets hold their own, which nobody can foretell. PSNR and SSIM in tissue (MR: over
-5 % of the 99.5th percentile, which is the data range; CT: in the body, in the window named). *Rise* is the distance over
-which edges of the truth rise from 10 to 90 % in the result, in planes that hold the axis that was coarse. *Consistency*
-is the RMS of (the result made coarse again − the coarse scan) over the scan's 99.5th percentile. "B-spline 3, made
-consistent" is the interpolation with our projection after it: what data consistency alone gives. Under six subjects
-every subject is shown; seconds are of the machine that ran it."""
-PICTURES = "![{0}](superres-{1}.png)"
+own width; spline pairs (S2): a cubic spline read at the coarse voxels, so that they hold aliasing. No noise was added; the
+targets hold their own, which nobody can foretell. PSNR and SSIM in tissue (MR: over 5 % of the 99.5th percentile, which is
+the data range; CT: in the body, in the window named). *Rise* is the distance over which edges of the truth rise from 10 to
+90 % in the result, in planes that hold the axis that was coarse. *Consistency* is the RMS of (the result made coarse again −
+the coarse scan) over the scan's 99.5th percentile. "B-spline 3, made consistent" is the interpolation with our projection
+after it: what data consistency alone gives. Under six subjects every subject is shown; seconds are of the machine that ran
+it, and say little if it did other work too."""
 
 
-def write_report(folder: Path, rows: Sequence[Row], gates: Sequence[Verdict]) -> list[Path]:
-    """`superres.md` and `superres.csv` in `folder`."""
-    page, table = folder / "superres.md", folder / "superres.csv"
-    page.write_text(markdown(rows, gates), encoding="utf-8")
+def write_report(
+    folder: Path, name: str, rows: Sequence[Row], gates: Sequence[Verdict], speed: SpeedRow | None = None
+) -> list[Path]:
+    """`NAME.md` and `NAME.csv` in `folder`."""
+    page, table = folder / f"{name}.md", folder / f"{name}.csv"
+    page.write_text(markdown(rows, gates, speed), encoding="utf-8")
     names = [field.name for field in fields(Row) if field.name not in ("case", "title")]
     with table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -38,15 +42,18 @@ def write_report(folder: Path, rows: Sequence[Row], gates: Sequence[Verdict]) ->
     return [page, table]
 
 
-def markdown(rows: Sequence[Row], gates: Sequence[Verdict]) -> str:
+def markdown(rows: Sequence[Row], gates: Sequence[Verdict], speed: SpeedRow | None = None) -> str:
     """The whole report."""
     parts = ["# Super-resolution, ours and theirs", EXPLAINED]
     if gates:
         cells = ((g.table, g.level, g.gate, g.measured, "yes" if g.holds else "**no**") for g in gates)
         parts += ["## Gates", grid(("table", "window", "gate", "measured", "holds"), cells)]
+    if speed is not None:
+        parts += ["## Seconds of the command", speed.in_words]
     for table in dict.fromkeys(row.case.table for row in rows):
-        parts += [f"## {table}", PICTURES.format(table, stem(table))]
         here = [row for row in rows if row.case.table == table]
+        names = dict.fromkeys(picture_name(row.case) for row in here)
+        parts += [f"## {table}", *(f"![{table}]({name})" for name in names)]
         for window in dict.fromkeys(row.window for row in here):
             chosen = [row for row in here if row.window == window]
             parts += [f"### {window}"] if window else []
@@ -80,12 +87,6 @@ def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def stem(table: str) -> str:
-    """A table's name as part of a file's."""
-    kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in table.lower().replace("×", "x"))
-    return "-".join(part for part in kept.split("-") if part)
 
 
 def _plain(value: object) -> object:

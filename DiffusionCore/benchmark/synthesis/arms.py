@@ -16,6 +16,9 @@ from DiffusionCore.errors import ModelError
 from DiffusionCore.models import Model, load_model
 from DiffusionCore.models.cascade import Drawing, cascade_of, sample
 from DiffusionCore.progress import Progress
+from DiffusionCore.volume.atomic import atomic_file
+
+BLOCK = 20  # images that are drawn, and kept, at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,22 +76,69 @@ class Drawn:
     seconds: float
 
 
-def draw(arm: Arm, count: int, seed: int, folder: Path, progress: Progress, steps: int | None = None) -> Drawn:
-    """Images of an arm, of evenly spread heights where it can be asked for them; read again if they were drawn before."""
+def asked_heights(arm: Arm, count: int) -> npt.NDArray[np.float64] | None:
+    """(count,) heights spread evenly over what the arm can be asked for; None where it cannot be asked."""
     spec = {label.name: label for label in arm.stages[0].card.synthesis.labels}.get(HEIGHT)
-    asked = None if spec is None else np.linspace(spec.low, spec.high, count)
-    key = hashlib.sha256(f"{[stage.card.sha256 for stage in arm.stages]} {count} {seed} {steps}".encode()).hexdigest()
-    kept = folder / f"{arm.name}-{seed}-{key[:12]}.npz"
-    if kept.is_file():
-        with np.load(kept, allow_pickle=False) as found:
-            return Drawn(found["images"].astype(np.float32), asked, float(found["seconds"]))
-    condition = None if asked is None else {HEIGHT: asked.tolist()}
+    return None if spec is None else np.linspace(spec.low, spec.high, count)
+
+
+def draw(arm: Arm, count: int, seed: int, folder: Path, progress: Progress, steps: int | None = None) -> Drawn:
+    """Images of an arm, of evenly spread heights where it can be asked for them; what was drawn before is read again."""
+    asked = asked_heights(arm, count)
+    images, seconds = [], 0.0
+    for block in blocks_of(arm, count, seed, folder, steps):
+        if not block.place.is_file():
+            draw_block(arm, block, seed, asked, steps, progress)
+        with np.load(block.place, allow_pickle=False) as found:
+            images.append(found["images"].astype(np.float32))
+            seconds += float(found["seconds"])
+    return Drawn(np.concatenate(images), asked, seconds / count)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Images of a seed that are drawn and kept together: numbers `first` to `end` - 1, in the file `place`."""
+
+    first: int
+    end: int
+    place: Path
+
+
+def blocks_of(arm: Arm, count: int, seed: int, folder: Path, steps: int | None = None) -> list[Block]:
+    """The blocks that `count` images of a seed are drawn in; their files are named after all that the images depend on."""
+    made_of = [stage.card.sha256 for stage in arm.stages]
+    found = []
+    for first in range(0, count, BLOCK):
+        end = min(first + BLOCK, count)
+        key = hashlib.sha256(f"{made_of} {count} {first} {end} {seed} {steps}".encode()).hexdigest()
+        found.append(Block(first, end, folder / f"{arm.name}-{seed}-{first:04d}-{key[:12]}.npz"))
+    return found
+
+
+def draw_block(
+    arm: Arm,
+    block: Block,
+    seed: int,
+    asked: npt.NDArray[np.float64] | None,
+    steps: int | None,
+    progress: Progress,
+) -> None:
+    """Draw the images of a block and keep them, in half precision, with the seconds that they took."""
+    condition = None if asked is None else {HEIGHT: asked[block.first : block.end].tolist()}
+    drawing = Drawing(seed=seed, steps=steps, upscaler_steps=steps, first=block.first)
     began = time.perf_counter()
-    drawing = Drawing(seed=seed, steps=steps, upscaler_steps=steps)
-    images = sample(arm.stages, condition, count, drawing, progress)[:, 0].numpy()
-    seconds = (time.perf_counter() - began) / count
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_suffix(".tmp.npz")
-    np.savez_compressed(temporary, images=images.astype(np.float16), seconds=seconds)
-    temporary.replace(kept)
-    return Drawn(images.astype(np.float16).astype(np.float32), asked, seconds)
+    images = sample(arm.stages, condition, block.end - block.first, drawing, progress)[:, 0].numpy()
+    seconds = time.perf_counter() - began
+    block.place.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(block.place, overwrite=True) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, images=images.astype(np.float16), seconds=seconds)
+
+
+def seconds_alone(arm: Arm, steps: int | None = None) -> float:
+    """For one image by itself, once the network has been warmed up by one of few steps."""
+    asked = asked_heights(arm, 1)
+    condition = None if asked is None else {HEIGHT: asked.tolist()}
+    sample(arm.stages, condition, 1, Drawing(steps=1, upscaler_steps=1))
+    began = time.perf_counter()
+    sample(arm.stages, condition, 1, Drawing(steps=steps, upscaler_steps=steps))
+    return time.perf_counter() - began

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from DiffusionCore.benchmark.synthesis.results import ArmResult
 
+MOST_SECONDS = 30.0  # at the steps on the cards, 50 and twice 10
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -36,6 +38,14 @@ def verdicts(results: Sequence[ArmResult], floor: ArmResult) -> list[Verdict]:
         share = mean("memorised")
         found.append(
             Verdict(result.name, "at most 10 % nearer to training than 95 % of test", f"{share:.0%}", share <= 0.1)
+        )
+        found.append(
+            Verdict(
+                result.name,
+                f"one image by itself in {MOST_SECONDS:g} s",
+                f"{result.alone:.1f} s",
+                result.alone <= MOST_SECONDS,
+            )
         )
         if mean("height_r") == mean("height_r"):
             measured = f"r = {mean('height_r'):.3f} (real images {floor.mean('height_r'):.3f})"

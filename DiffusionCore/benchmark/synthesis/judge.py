@@ -91,6 +91,11 @@ class Judge:
         flat = [thumbnails(x).reshape(len(x), -1) for x in (self.test.images, images)]
         return figures.memorisation(self._thumbnails, *flat)
 
+    def neighbours(self, which: npt.NDArray[np.integer]) -> Array:
+        """(n, J, I): the training images, or their mirror images, that `memorisation` names."""
+        count = len(self.train.images)
+        return np.stack([self.train.images[w % count][:, :: -1 if w >= count else 1] for w in which])
+
     def __call__(self, images: Array, asked: Array | None = None) -> Figures:
         """The figures of images (n, J, I); `asked` (n,): the slice heights that were asked for."""
         features = self.embed(images)

@@ -24,9 +24,9 @@ class RealImages:
     heights: npt.NDArray[np.float64]
     subjects: tuple[str, ...]
 
-    def every(self, step: int) -> RealImages:
-        """Every `step`-th image."""
-        return RealImages(self.images[::step], self.heights[::step], self.subjects[::step])
+    def every(self, step: int, first: int = 0) -> RealImages:
+        """Every `step`-th image from `first` on."""
+        return RealImages(self.images[first::step], self.heights[first::step], self.subjects[first::step])
 
 
 def read_real(root: Path, split: str, canvas: tuple[int, int]) -> RealImages:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from DiffusionCore.benchmark.synthesis.gates import Verdict
-from DiffusionCore.benchmark.synthesis.judge import BINS, DIMS
+from DiffusionCore.benchmark.synthesis.judge import BINS, DIMS, Judge
 from DiffusionCore.benchmark.synthesis.results import FIGURES, ArmResult
 from DiffusionCore.benchmark.synthesis.upscaling import UpscalingRow
 from DiffusionCore.metrics.embedding import NAME
@@ -33,13 +33,14 @@ COLUMNS = {
 EXPLAINED = """\
 {count} images an arm and sampling seed, of evenly spread slice heights; ± is half of the 95 % interval of the mean over
 {seeds} sampling seeds (Student's t), of one trained model each. Distances are to the training subjects' {train} slices in
-the embedding *{embedding}*. **Real** is the test subjects' {test} slices judged in the
-same way: the floor of the distances and the ceiling of precision and recall. *Memorised* is the share of images nearer to
-a training slice (or its mirror image) in pixels at 64 × 64 than 95 % of the test slices are: 5 % is what new subjects have.
+the embedding *{embedding}*. **Real** is the test subjects' {test} slices in sets of as many images, judged in the same way:
+the floor of the distances and the ceiling of precision and recall. *Memorised* is the share of images nearer to a training
+slice (or its mirror image) in pixels at 64 × 64 than 95 % of the test slices are: 5 % is what new subjects have; every
+image's nearest training slice is in synthesis-nearest.csv, and beneath the image in the second picture of each arm.
 *MS-SSIM* is between random pairs: lower is more diverse. *Inception Score* is on the probabilities of a logistic
-classifier of slice height in {classes} classes on the same embedding. *Height r* is the correlation of the height asked for with
-the height that ridge regression on the embedding's features, fitted to the training subjects, sees. Seconds are of the
-machine that ran this."""
+classifier of slice height in {classes} classes on the same embedding. *Height r* is the correlation of the height asked for
+with the height that ridge regression on the embedding's features, fitted to the training subjects, sees. Seconds are of the
+machine that ran this: of an image of many, and of one by itself."""
 OURS = (
     f"{NAME}: statistics of five fixed random convolutions, which ship with this package, projected on the training images' "
     f"first {DIMS} principal axes"
@@ -57,7 +58,7 @@ def write_report(
 ) -> list[Path]:
     """synthesis.md and synthesis.csv in `folder`."""
     explained = EXPLAINED.format(embedding=embedding, classes=len(BINS) + 1, **sizes)
-    head = ("arm", *COLUMNS.values(), "s an image", "hours")
+    head = ("arm", *COLUMNS.values(), "s an image", "s alone", "hours")
     rows = [_row(floor, "**real**"), *(_row(result, result.title) for result in results)]
     parts = ["# Synthesis", explained, _table(head, rows)]
     if gates:
@@ -83,15 +84,25 @@ def write_report(
     return [text, table]
 
 
-def write_pictures(folder: Path, real: np.ndarray, made: dict[str, np.ndarray]) -> list[Path]:
-    """For each arm its images above as many real ones of the same order, 16 each, evenly chosen."""
-    paths = []
+def write_pictures(folder: Path, judge: Judge, real: np.ndarray, made: dict[str, np.ndarray]) -> list[Path]:
+    """Of each arm two pictures of 16 images, evenly chosen: above as many real ones of the same order, and above the
+    training images that they are nearest to; and synthesis-nearest.csv with the nearest of all."""
+    paths, nearest = [], []
     for name, images in made.items():
-        rows = [each for set_ in (images, real) for each in evenly(set_, SHOWN)]
-        paths.append(
-            write_sheet(folder / f"synthesis-{name}.png", rows, (0.0, 1.0), columns=SHOWN // 2, overwrite=True)
-        )
-    return paths
+        found = judge.memorisation(images)
+        for suffix, below in (("", evenly(real, SHOWN)), ("-nearest", evenly(judge.neighbours(found.which), SHOWN))):
+            rows = [*evenly(images, SHOWN), *below]
+            path = folder / f"synthesis-{name}{suffix}.png"
+            paths.append(write_sheet(path, rows, (0.0, 1.0), columns=SHOWN // 2, overwrite=True))
+        for number, (which, distance) in enumerate(zip(found.which, found.nearest, strict=True)):
+            mirrored, index = divmod(int(which), len(judge.train.images))
+            nearest.append((name, number, judge.train.subjects[index], index, mirrored, distance, found.limit))
+    table = folder / "synthesis-nearest.csv"
+    with atomic_file(table, overwrite=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("arm", "image", "subject", "training_slice", "mirrored", "distance", "limit"))
+        writer.writerows(nearest)
+    return [*paths, table]
 
 
 def evenly(images: np.ndarray, count: int) -> np.ndarray:
@@ -101,7 +112,7 @@ def evenly(images: np.ndarray, count: int) -> np.ndarray:
 
 def _row(result: ArmResult, title: str) -> tuple[str, ...]:
     cells = [f"{result.mean('memorised'):.0%}" if f == "memorised" else result.cell(f) for f in COLUMNS]
-    extra = ["–" if value != value else f"{value:.3g}" for value in (result.seconds, result.hours)]
+    extra = ["–" if value != value else f"{value:.3g}" for value in (result.seconds, result.alone, result.hours)]
     return (title, *cells, *extra)
 
 

@@ -14,7 +14,8 @@ FIGURES = tuple(field.name for field in fields(Figures))
 
 @dataclass(frozen=True)
 class ArmResult:
-    """Figures of each sampling seed of one arm; seconds for one image; hours of training, of all stages."""
+    """Figures of each sampling seed of one arm (of real images: of each set); seconds for one image of many, and for one
+    by itself; hours of training, of all stages."""
 
     name: str
     title: str
@@ -22,6 +23,7 @@ class ArmResult:
     figures: tuple[Figures, ...]
     seconds: float = math.nan
     hours: float = math.nan
+    alone: float = math.nan
 
     def values(self, figure: str) -> np.ndarray:
         return np.array([getattr(each, figure) for each in self.figures])

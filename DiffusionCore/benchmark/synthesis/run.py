@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from DiffusionCore.benchmark.synthesis.arms import Arm, Drawn, draw, load_arms
+from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.benchmark.superres.kept import ignored_folder
+from DiffusionCore.benchmark.synthesis.arms import Arm, Drawn, blocks_of, draw, load_arms, seconds_alone
 from DiffusionCore.benchmark.synthesis.gates import Verdict, verdicts
 from DiffusionCore.benchmark.synthesis.judge import Judge
 from DiffusionCore.benchmark.synthesis.real import RealImages, read_real
@@ -47,6 +49,8 @@ def run_synthesis_benchmark(
 ) -> SynthesisBenchmark:
     """Draw `count` images of each model and seed, judge them by the real ones under `root`, write to `output`.
 
+    First of all it is said how long what was not drawn before will take; images are kept in `output`/synthesis-images, so
+    that a run that was stopped goes on, and arms can be drawn one by one.
     inception   Inception weights on disk: its features instead of our embedding
     quick       few images, to see that everything runs
     Raises `InputError` for missing data, `ModelError` for models that cannot be compared.
@@ -60,12 +64,27 @@ def run_synthesis_benchmark(
     judge = Judge(train, test)
     if inception is not None:
         judge = Judge(train, test, partial(inception_features, weights=inception), ())
-    floor = ArmResult("real", "real", False, (judge(test.images, test.heights),))
+    floor = ArmResult("real", "real", False, tuple(judge(each.images, each.heights) for each in sets_of(test, count)))
+    kept, steps = ignored_folder(output / "synthesis-images"), 2 if quick else None
+    progress.stage("estimate")
+    alone = [seconds_alone(arm, steps) for arm in arms]
+    left = [
+        sum(
+            b.end - b.first for seed in seeds for b in blocks_of(arm, count, seed, kept, steps) if not b.place.is_file()
+        )
+        for arm in arms
+    ]
+    if any(left):
+        expected = in_words(sum(n * seconds for n, seconds in zip(left, alone, strict=True)))
+        progress.say(f"{sum(left)} images are not drawn yet; on this machine, as it is now, at most about {expected}")
     results, shown = [], {}
-    for arm in arms:
-        sets = [draw(arm, count, seed, output / "synthesis-images", progress, 2 if quick else None) for seed in seeds]
+    for arm, seconds in zip(arms, alone, strict=True):
+        sets = []
+        for seed in seeds:
+            progress.stage(f"{arm.name}, seed {seed}")
+            sets.append(draw(arm, count, seed, kept, progress, steps))
         progress.stage("figures")
-        results.append(judged(arm, sets, judge))
+        results.append(judged(arm, sets, judge, seconds))
         shown[arm.name] = sets[0].images
     upscaling = compared_upscalers(arms, test.every(4), progress)
     gates = verdicts(results, floor)
@@ -73,16 +92,23 @@ def run_synthesis_benchmark(
     named = OURS if inception is None else f"Inception v3, {inception.name}, projected as ours"
     files = write_report(output, results, floor, gates, upscaling, sizes, named)
     order = np.argsort(test.heights, kind="stable")
-    files += write_pictures(output, test.images[order], shown)
+    files += write_pictures(output, judge, test.images[order], shown)
     progress.finish()
     return SynthesisBenchmark(tuple(results), floor, tuple(gates), tuple(upscaling), tuple(files))
 
 
-def judged(arm: Arm, sets: Sequence[Drawn], judge: Judge) -> ArmResult:
+def sets_of(real: RealImages, count: int) -> list[RealImages]:
+    """Real images in sets of `count` or a little more, every subject in each: as many as are drawn, since some figures
+    depend on how many images there are."""
+    step = max(1, len(real.images) // count)
+    return [real.every(step, first) for first in range(step)]
+
+
+def judged(arm: Arm, sets: Sequence[Drawn], judge: Judge, alone: float) -> ArmResult:
     """The figures of an arm's images of every seed."""
     figures = tuple(judge(drawn.images, drawn.asked) for drawn in sets)
     seconds = float(np.mean([drawn.seconds for drawn in sets]))
-    return ArmResult(arm.name, arm.title, arm.cascade, figures, seconds, arm.hours)
+    return ArmResult(arm.name, arm.title, arm.cascade, figures, seconds, arm.hours, alone)
 
 
 def compared_upscalers(arms: Sequence[Arm], test: RealImages, progress: Progress) -> list[UpscalingRow]:

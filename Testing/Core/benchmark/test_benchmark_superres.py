@@ -9,19 +9,35 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from DiffusionCore.benchmark.superres.cases import CT_ALL, MR_ORIGIN, MR_THICK, TEST_CASES, Case, given
+from DiffusionCore.benchmark.superres.cases import (
+    CT_ALL,
+    MR_ORIGIN,
+    MR_SPLINE,
+    MR_THICK,
+    PARTS,
+    REAL,
+    TEST_CASES,
+    Case,
+    given,
+    picture_name,
+)
 from DiffusionCore.benchmark.superres.gates import verdicts
+from DiffusionCore.benchmark.superres.goal import SpeedRow
 from DiffusionCore.benchmark.superres.interpolations import CONSISTENT, INTERPOLATIONS, interpolate
-from DiffusionCore.benchmark.superres.run import Method, run_superres_benchmark
+from DiffusionCore.benchmark.superres.kept import place_of
+from DiffusionCore.benchmark.superres.methods import INTERPOLATING, Method
+from DiffusionCore.benchmark.superres.run import run_superres_benchmark
 from DiffusionCore.benchmark.superres.scores import Row, consistency_of, edge_rise
 from DiffusionCore.errors import InputError, UsageError
+from DiffusionCore.models import load_model
+from DiffusionCore.progress import Progress
 from DiffusionCore.volume import Volume, write_volume
 from DiffusionCore.volume.geometry import to_ras
 
 CASES = (
     Case(MR_ORIGIN, "ball", "ball.nii.gz", "MR", "kspace", (2, 2, 2)),
     Case(MR_THICK, "ball", "ball.nii.gz", "MR", "slices", (4, 1, 1)),
-    Case("real", "ball", "ball.nii.gz", "MR", "real", (3, 1, 1)),
+    Case(REAL, "ball", "ball.nii.gz", "MR", "real", (3, 1, 1)),
 )
 
 
@@ -81,7 +97,7 @@ def test_the_truth_is_consistent_and_its_edges_are_the_sharpest(root: Path) -> N
 
 def test_a_run_writes_tables_and_pictures(root: Path, tmp_path: Path) -> None:
     perfect = Method("ours-1", "ours", "ours", lambda scan: interpolate(CONSISTENT, scan))
-    never = Method("rival", "rival", "learned", lambda scan: pytest.fail("not able"), able=lambda scan: False)
+    never = Method("rival", "rival", "learned", lambda scan: pytest.fail("not able"), able=lambda case: False)
     found = run_superres_benchmark(tmp_path / "out", root, [never, perfect], cases=CASES)
     assert {path.name for path in found.files} >= {"superres.md", "superres.csv"}
     assert sum(path.suffix == ".png" for path in found.files) == 3
@@ -92,6 +108,67 @@ def test_a_run_writes_tables_and_pictures(root: Path, tmp_path: Path) -> None:
         assert path.suffix != ".png" or path.name in page
     assert {row.method for row in found.rows} == {*INTERPOLATIONS, CONSISTENT, "ours-1"}
     assert all(gate.holds for gate in found.gates if "consistency" in gate.gate)
+
+
+def test_what_was_measured_is_kept_and_parts_make_the_whole(root: Path, tmp_path: Path) -> None:
+    """A method runs once a scan, whatever part it is run in; other weights are another method."""
+    runs = []
+
+    def run(scan):
+        runs.append(scan.case.table)
+        return interpolate(CONSISTENT, scan)
+
+    ours = Method("ours-1", "ours", "ours", run, made_of="weights")
+    heard = []
+    progress = Progress(lambda event: heard.append(event.message))
+    part = run_superres_benchmark(tmp_path, root, [ours], cases=CASES, parts=["mr"], progress=progress)
+    assert {row.case.table for row in part.rows} == {MR_ORIGIN} and (tmp_path / "superres-mr.md").is_file()
+    assert any("not kept yet" in message for message in heard)
+    assert runs == [MR_ORIGIN] * 2  # once on a crop, to tell how long it will take
+    runs.clear()
+    whole = run_superres_benchmark(tmp_path, root, [ours], cases=CASES)
+    assert set(runs) == {MR_THICK, REAL}
+    runs.clear()
+    again = run_superres_benchmark(tmp_path, root, [ours], cases=CASES)
+    assert not runs and again.gates == whole.gates
+    assert [row for row in whole.rows if row.case.table == MR_ORIGIN] == list(part.rows)
+    run_superres_benchmark(tmp_path, root, [replace(ours, made_of="others")], cases=CASES[:1])
+    assert runs == [MR_ORIGIN] * 2
+    with pytest.raises(UsageError, match="--parts of superres are mr, mr-other"):
+        run_superres_benchmark(tmp_path, root, [ours], parts=["all"])
+
+
+def test_what_is_kept_depends_on_the_scan_the_case_and_the_crop(root: Path, tmp_path: Path) -> None:
+    method, scan = INTERPOLATING[0], root / "ball.nii.gz"
+    other = tmp_path / "other.nii.gz"
+    other.write_bytes(b"another scan")
+    places = {
+        place_of(tmp_path, CASES[0], method, scan, None),
+        place_of(tmp_path, CASES[0], method, scan, (8, 8, 8)),
+        place_of(tmp_path, CASES[1], method, scan, None),
+        place_of(tmp_path, CASES[0], method, other, None),
+        place_of(tmp_path, CASES[0], INTERPOLATING[1], scan, None),
+    }
+    assert len(places) == 5
+
+
+def test_parts_are_the_tables_and_the_commands_own(root: Path) -> None:
+    from DiffusionCore.commands.benchmark_superres import PARTS as OFFERED
+
+    assert tuple(PARTS) == OFFERED
+    assert set(PARTS.values()) == {case.table for case in TEST_CASES}
+
+
+def test_real_scans_have_a_picture_each() -> None:
+    names = [picture_name(case) for case in TEST_CASES if case.table == REAL]
+    assert len(set(names)) == len(names) == 2
+    assert len({picture_name(case) for case in TEST_CASES if case.table == MR_ORIGIN}) == 1
+
+
+def test_the_goal_of_speed_is_a_gate() -> None:
+    fast, slow = (SpeedRow((64, 128, 128), seconds, {"read": 0.1}, 2**30, 2, 0.0) for seconds in (9.0, 11.0))
+    assert fast.verdict.holds and not slow.verdict.holds
+    assert "128×128×64" in fast.verdict.gate and "9.0 s" in fast.in_words and "1.0 GiB" in fast.in_words
 
 
 def test_gates_are_about_means_over_subjects_and_the_worst_consistency() -> None:
@@ -122,16 +199,33 @@ def test_what_is_missing_is_said(root: Path, tmp_path: Path) -> None:
 
 
 def test_ours_are_used_for_what_they_were_trained_for(make_model: Callable[..., Path], root: Path) -> None:
-    from DiffusionCore.commands.superres_methods import superres_methods
+    from DiffusionCore.commands.benchmark_superres import our_models, superres_methods
     from DiffusionCore.models import Range
     from DiffusionCore.models.card import ResolutionSpec
 
     twice = ResolutionSpec(kind="kspace", axes=("all",), factor=Range(low=1.3, high=2.2))
-    folder = make_model(root / "sr-x2", task="super_resolve", resolution=twice)
-    one, _ = superres_methods([str(folder)], [])
-    scans = [given(case, root) for case in CASES[:2]]
-    assert [one.able(scan) for scan in scans] == [True, False]
-    assert one.run(scans[0]).shape == scans[0].truth.shape
+    folder = str(make_model(root / "sr-x2", task="super_resolve", resolution=twice))
+    one, _ = superres_methods(our_models([folder]), [folder], [])
+    assert [one.able(case) for case in CASES[:2]] == [True, False]
+    scan = given(CASES[0], root)
+    assert one.run(scan).shape == scan.truth.shape
+    assert one.made_of == load_model(folder).card.sha256
+
+
+def test_models_named_together_are_a_cascade_of_their_own(make_model: Callable[..., Path], root: Path) -> None:
+    """S2's two stages are used for four times at once, and for nothing else."""
+    from DiffusionCore.commands.benchmark_superres import our_models, superres_methods
+    from DiffusionCore.models.card import ResolutionSpec
+
+    spline = ResolutionSpec(kind="spline")
+    stages = ",".join(str(make_model(root / f"s2-{n}", task="super_resolve", resolution=spline)) for n in (1, 2))
+    alone = str(make_model(root / "sr-all", task="super_resolve", resolution=spline))
+    cascade, *ours = superres_methods(our_models([stages, alone]), [stages, alone], [])
+    assert (cascade.kind, cascade.title, len(ours)) == ("cascade", "s2-1 then s2-2", 2)
+    case = Case(MR_SPLINE, "ball", "ball.nii.gz", "MR", "spline", (4, 4, 4))
+    assert cascade.able(case) and not cascade.able(CASES[0]) and ours[0].able(CASES[0])
+    scan = given(case, root, (16, 16, 16))
+    assert cascade.run(scan).shape == scan.truth.shape == (16, 16, 16)
 
 
 def test_test_subjects_are_test_subjects(shared_data: Path) -> None:

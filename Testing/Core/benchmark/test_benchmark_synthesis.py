@@ -9,12 +9,12 @@ import nibabel
 import numpy as np
 import pytest
 
-from DiffusionCore.benchmark.synthesis.arms import draw, load_arms
+from DiffusionCore.benchmark.synthesis.arms import blocks_of, draw, load_arms
 from DiffusionCore.benchmark.synthesis.gates import verdicts
 from DiffusionCore.benchmark.synthesis.judge import Figures, Judge
 from DiffusionCore.benchmark.synthesis.real import RealImages, read_real
 from DiffusionCore.benchmark.synthesis.results import ArmResult
-from DiffusionCore.benchmark.synthesis.run import run_synthesis_benchmark
+from DiffusionCore.benchmark.synthesis.run import run_synthesis_benchmark, sets_of
 from DiffusionCore.benchmark.synthesis.upscaling import upscaling_rows
 from DiffusionCore.errors import InputError, ModelError
 from DiffusionCore.models import load_model
@@ -128,8 +128,13 @@ def test_gates_hold_or_not():
     good = figures(kernel=0.1, precision=0.6, recall=0.4, memorised=0.05, height_r=0.95)
     bad = figures(kernel=0.3, precision=0.6, recall=0.2, memorised=0.2, height_r=0.5)
     floor, single = ArmResult("real", "real", False, (good,)), ArmResult("once", "once", False, (figures(kernel=0.2),))
-    found = verdicts([ArmResult("good", "", True, (good,)), ArmResult("bad", "", True, (bad,)), single], floor)
-    assert [verdict.holds for verdict in found] == [True] * 4 + [False] * 4
+    arms = [
+        ArmResult("good", "", True, (good,), alone=20.0),
+        ArmResult("bad", "", True, (bad,), alone=40.0),
+        single,
+    ]
+    found = verdicts(arms, floor)
+    assert [verdict.holds for verdict in found] == [True] * 5 + [False] * 5
 
 
 def test_images_are_drawn_once(models, tmp_path):
@@ -141,6 +146,36 @@ def test_images_are_drawn_once(models, tmp_path):
     assert len(list(tmp_path.glob("*.npz"))) == 1
     draw(arm, 5, 1, tmp_path, silent(), steps=2)
     assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+def test_a_run_that_was_stopped_goes_on_at_the_block_it_was_stopped_in(models, tmp_path, monkeypatch):
+    monkeypatch.setattr("DiffusionCore.benchmark.synthesis.arms.BLOCK", 4)
+    (arm, _) = load_arms(models)
+    whole = draw(arm, 10, 0, tmp_path, silent(), steps=2)
+    blocks = blocks_of(arm, 10, 0, tmp_path, steps=2)
+    assert [(block.first, block.end) for block in blocks] == [(0, 4), (4, 8), (8, 10)]
+    first, last = blocks[0].place.stat().st_mtime_ns, blocks[2].place
+    last.unlink()
+    again = draw(arm, 10, 0, tmp_path, silent(), steps=2)
+    assert np.array_equal(whole.images, again.images)
+    assert blocks[0].place.stat().st_mtime_ns == first and last.is_file()
+    one = draw(arm, 10, 0, tmp_path / "other", silent(), steps=2).images
+    assert np.array_equal(whole.images, one)
+
+
+def test_real_images_are_judged_in_sets_as_large_as_the_drawn_ones():
+    real = people("c", 4, 8, 0)
+    sets = sets_of(real, 15)
+    assert [len(each.images) for each in sets] == [16, 16]
+    assert all(set(each.subjects) == set(real.subjects) for each in sets)
+    assert sorted(np.concatenate([each.heights for each in sets])) == sorted(real.heights)
+    assert len(sets_of(real, 100)) == 1
+
+
+def test_the_nearest_training_images_are_shown_as_they_are_or_mirrored(judge):
+    copies = np.stack([judge.train.images[3], judge.train.images[5][:, ::-1]])
+    found = judge.memorisation(copies)
+    assert np.array_equal(judge.neighbours(found.which), copies)
 
 
 def test_models_of_different_sizes_are_not_compared(models, tiny_cascade):
@@ -159,9 +194,8 @@ def test_a_better_interpolation_scores_better(models):
 def test_a_whole_small_run_writes_tables_and_pictures(models, folder, tmp_path):
     found = run_synthesis_benchmark(tmp_path, folder, models, quick=True)
     assert [result.name for result in found.results] == ["stages", "once"]
-    assert {path.name for path in found.files} == {
-        "synthesis.md", "synthesis.csv", "synthesis-stages.png", "synthesis-once.png",
-    }  # fmt: skip
+    pictures = {f"synthesis-{arm}{what}.png" for arm in ("stages", "once") for what in ("", "-nearest")}
+    assert {path.name for path in found.files} == {"synthesis.md", "synthesis.csv", "synthesis-nearest.csv", *pictures}
     text = (tmp_path / "synthesis.md").read_text()
     assert "**real**" in text and "bicubic" in text and "random-conv" in text
     with (tmp_path / "synthesis.csv").open() as file:

@@ -63,25 +63,43 @@ def test_train_with_a_missing_configuration_is_a_usage_error(tmp_path, capsys):
 def test_benchmark_denoise_compares_the_installed_models_at_several_steps(installed, tmp_path, monkeypatch, capsys):
     seen: list = []
 
-    def run(out, data, methods, *, quick, progress):
-        seen.append((out, data, methods, quick))
+    def run(out, data, methods, *, quick, parts, **_):
+        seen.append((out, data, methods, quick, parts))
         verdict = SimpleNamespace(table="MR", level="5 %", gate="≥ NLM", measured="+3 dB", holds=True)
         return SimpleNamespace(gates=(verdict,), files=(out / "denoise.md",))
 
     monkeypatch.setattr("DiffusionCore.benchmark.denoise.run.run_denoise_benchmark", run)
     out = tmp_path / "out"
-    assert main(["benchmark", "denoise", str(out), "--data", str(tmp_path), "--quick", "--json"]) == 0
+    where = ["benchmark", "denoise", str(out), "--data", str(tmp_path)]
+    assert main([*where, "--quick", "--json", "--parts", "mr,real"]) == 0
     (call,) = seen
     assert call[:2] == (out, tmp_path)
-    assert call[3] is True
+    assert call[3:] == (True, ("mr", "real"))
     names = [method.name for method in call[2]]
     assert names[:4] == ["tiny-mr-1", "tiny-mr-2", "tiny-mr-4", "tiny-mr-8"]
     assert names[4:] == ["tiny-ct-1", "tiny-ct-2", "tiny-ct-4", "tiny-ct-8"]
     assert json.loads(capsys.readouterr().out)["rows"][0]["gate"] == "≥ NLM"
 
 
+def test_parts_of_denoise_and_their_names_on_the_command_line_are_the_same(installed, tmp_path, capsys):
+    from DiffusionCore.benchmark.denoise.cases import PARTS
+    from DiffusionCore.commands.benchmark_denoise import PARTS as NAMES
+
+    assert tuple(PARTS) == NAMES
+    assert main(["benchmark", "denoise", str(tmp_path), "--data", str(tmp_path), "--parts", "mr,pet"]) == 2
+    assert "mr-average" in capsys.readouterr().err
+
+
+def test_a_further_model_of_ours_is_there_in_one_step_with_its_hours(installed, make_model, tmp_path):
+    from DiffusionCore.commands.benchmark_denoise import our_methods
+
+    hour = make_model(tmp_path / "tiny-mr-1h")
+    methods = our_methods(["tiny-mr", str(hour)])
+    assert [method.steps for method in methods] == [1, 2, 4, 8, 1]
+
+
 def test_a_learned_rival_is_one_method(installed, make_model, tmp_path):
-    from DiffusionCore.commands.benchmark import learned_methods
+    from DiffusionCore.commands.benchmark_denoise import learned_methods
 
     folder = make_model(tmp_path / "regression-unet-mr")
     (method,) = learned_methods(folder)
