@@ -136,16 +136,32 @@ class DiffusionEnhanceTest(ScriptedLoadableModuleTest):
 
     def runTest(self) -> None:
         """Run all parts."""
-        self.setUp()
-        self.test_enhance_sample()
-        self.setUp()
-        self.test_says_why_not()
+        for part in (
+            self.test_enhance_sample,
+            self.test_super_resolve_sample,
+            self.test_synthesize,
+            self.test_says_why_not,
+        ):
+            self.setUp()
+            part()
 
     def test_enhance_sample(self) -> None:
         """Load the sample, press Apply, look at what came."""
         from DiffusionEnhanceLib.selftest import enhance_sample
 
         enhance_sample(self)
+
+    def test_super_resolve_sample(self) -> None:
+        """Make a part of the sample finer; without a model for it the panel says so."""
+        from DiffusionEnhanceLib.selftest import super_resolves_sample
+
+        super_resolves_sample(self)
+
+    def test_synthesize(self) -> None:
+        """Make an image from a seed; without a model for it the panel says so."""
+        from DiffusionEnhanceLib.selftest import makes_an_image
+
+        makes_an_image(self)
 
     def test_says_why_not(self) -> None:
         """Without a volume, Apply cannot be pressed and says why."""

@@ -271,3 +271,15 @@ def test_a_model_chosen_for_one_task_is_let_go_with_it(panel: Any) -> None:
     assert [ui.modelCombo.itemText(index) for index in range(ui.modelCombo.count)] == ["automatic", "tiny-x2"]
     hand.set_value(ui.taskCombo, "Enhance")
     assert ui.applyButton.enabled and ui.trustCheckBox.enabled
+
+
+@pytest.mark.parametrize("part", ["test_super_resolve_sample", "test_synthesize"])
+def test_the_module_s_own_test_of_each_task(host: Any, added: None, part: str) -> None:
+    import sys
+
+    import slicer
+
+    host.load_module("DiffusionEnhance")
+    host.started()
+    getattr(sys.modules["DiffusionEnhance"].DiffusionEnhanceTest(), part)()
+    assert slicer.modules.DiffusionEnhanceWidget.panel.parameters.resultVolume is not None
