@@ -18,6 +18,7 @@ from DiffusionCore.degradation.low_resolution import (
     consistent,
     expected_residual,
     fine_size,
+    least_change,
     lifted,
     lowered,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "flux_for_noise",
     "gaussian",
     "gaussian_blur",
+    "least_change",
     "lifted",
     "low_dose_ct",
     "lowered",

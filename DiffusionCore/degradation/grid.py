@@ -60,5 +60,9 @@ def checked_axis(axis: int, ndim: int) -> int:
 
 def apply_matrix(matrix: npt.ArrayLike, x: npt.NDArray[np.float32], axis: int) -> npt.NDArray[np.float32]:
     """The (m, n) `matrix` applied along `axis` of length n; float32, C-contiguous, axis length m."""
-    product = np.tensordot(np.asarray(matrix, dtype=np.float32), x, axes=(1, axis))
-    return np.ascontiguousarray(np.moveaxis(product, 0, axis))
+    weights = np.asarray(matrix, dtype=np.float32)
+    if axis == x.ndim - 1:
+        return x @ weights.T
+    # matrix products of the blocks behind the axis: nothing is transposed, which would cost more than the product
+    product = weights @ x.reshape(*x.shape[: axis + 1], -1)
+    return product.reshape(*x.shape[:axis], len(weights), *x.shape[axis + 1 :])

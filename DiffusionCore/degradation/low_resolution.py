@@ -141,7 +141,12 @@ def _relative_residual(
         along = [-1 if n == axis else 1 for n in range(len(shape))]
         crossed = crossed * np.diagonal(both).reshape(along)
         squared = squared * np.einsum("ij,ij->i", both @ one.lower.T, one.lift).reshape(along)
-    return np.sqrt(np.maximum(1 - 2 * crossed + squared, 1e-6)).astype(np.float32)
+    # in place: of a fine scan each of these arrays is as large as all that the network keeps of a channel
+    crossed *= -2
+    crossed += 1
+    crossed += squared
+    np.maximum(crossed, 1e-6, out=crossed)
+    return np.sqrt(crossed, out=crossed).astype(np.float32)
 
 
 def consistent(
@@ -154,11 +159,15 @@ def consistent(
 
     D⁺, the least-squares inverse of a separable operator, is that of each axis in turn.
     """
-    change = y - lowered(x, axes)
+    return x + np.float32(weight) * least_change(y - lowered(x, axes), axes)
+
+
+def least_change(difference: npt.NDArray[np.float32], axes: Sequence[AxisLowering | None]) -> npt.NDArray[np.float32]:
+    """D⁺ difference: the smallest fine scan that, made coarse, is `difference`."""
     for axis, one in enumerate(axes):
         if one is not None:
-            change = apply_matrix(np.linalg.pinv(one.lower, rcond=1e-6), change, axis)
-    return x + np.float32(weight) * change
+            difference = apply_matrix(np.linalg.pinv(one.lower, rcond=1e-6), difference, axis)
+    return difference
 
 
 def _cosine_matrix(size: int, positions: Values, factor: float) -> Values:

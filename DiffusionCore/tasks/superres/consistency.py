@@ -51,7 +51,7 @@ def make_consistent(
     (Morozov's discrepancy principle). The noise is what the scan has at least, where that is known reliably, and at
     most `MOST_NOISE`.
     """
-    from ...degradation import consistent, lowered
+    from ...degradation import least_change, lowered
 
     hu = 1000.0 if modality == "CT" else 1.0
     tissue = tissue_mask(y * np.float32(hu), modality)
@@ -60,15 +60,17 @@ def make_consistent(
     top = float(np.percentile(y[tissue], 99.5))
     unit = top if top > 0 else float(np.abs(y[tissue]).max()) or 1.0
 
-    def residual(of: np.ndarray) -> float:
-        difference = (lowered(of, lowering) - y)[tissue]
-        return float(np.sqrt(np.mean(np.square(difference, dtype=np.float64)))) / unit
+    def size(difference: np.ndarray) -> float:
+        return float(np.sqrt(np.mean(np.square(difference[tissue], dtype=np.float64)))) / unit
 
-    before = residual(x)
+    difference = y - lowered(x, lowering)
+    before = size(difference)
     own = (noise.lower or noise.sigma) / normalisation.scale / unit if noise.reliable else None
     left = min(own or 0.0, before, MOST_NOISE)
     share = weight * (1 - left / before) if before > 0 else 0.0
     if share == 0:
         return x, Consistency(before, before, own)
-    moved = consistent(x, y, lowering, share)
-    return moved, Consistency(before, residual(moved), own)
+    change = least_change(difference, lowering)
+    change *= np.float32(share)
+    change += x
+    return change, Consistency(before, size(y - lowered(change, lowering)), own)

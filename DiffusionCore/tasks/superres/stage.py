@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 IMAGE_STEPS = 25
 
 
+@dataclass(frozen=True, eq=False)
+class StageResult:
+    """What a stage made: `finer` of `start`, the interpolated scan; the samples' `spread`, or None; how it was run."""
+
+    start: np.ndarray
+    finer: np.ndarray
+    spread: np.ndarray | None
+    record: Record
+
+
 def run_stage(
     stage: Stage,
     y: np.ndarray,
@@ -30,8 +40,8 @@ def run_stage(
     settings: SamplingSettings,
     asked: SuperResolveOptions,
     progress: Progress,
-) -> tuple[np.ndarray, np.ndarray | None, Record]:
-    """(finer, spread of the samples or None, record) of a normalised scan y (K, J, I).
+) -> StageResult:
+    """One stage of a normalised scan y (K, J, I).
 
     thickness  of the slices along an axis, over their distance, where it is known
     """
@@ -59,7 +69,7 @@ def run_stage(
         )
     finer = np.ascontiguousarray(as_array(samples.image).transpose(back))
     spread = None if samples.spread is None else np.ascontiguousarray(as_array(samples.spread).transpose(back))
-    return finer, spread, samples.record
+    return StageResult(start, finer, spread, samples.record)
 
 
 def stage_settings(stage: Stage, asked: SuperResolveOptions, *, last: bool) -> SamplingSettings:

@@ -88,14 +88,14 @@ def super_resolve(
     given = normalisation.apply(without_padding(volume))
     lowering = total_lowering(stages, grid, thickness)
     settings = [stage_settings(stage, asked, last=stage is stages[-1]) for stage in stages]
-    x, spread, records = given, None, []
+    x, made = given, []
     for number, stage in enumerate(stages, start=1):
         progress.stage("super-resolve" if len(stages) == 1 else f"stage {number} of {len(stages)}")
-        x, spread, record = run_stage(stage, x, thickness, settings[number - 1], asked, progress)
+        made.append(run_stage(stage, x, thickness, settings[number - 1], asked, progress))
+        x = made[-1].finer
         check_answer(x, stage.model)
-        records.append(record)
     progress.stage("finish")
-    start = interpolated(given, lowering)
+    start = made[0].start if len(stages) == 1 else interpolated(given, lowering)
     if asked.strength < 1:
         x = start + np.float32(asked.strength) * (x - start)
     finest, found = make_consistent(x, given, lowering, normalisation, noise, volume.modality, asked.consistency)
@@ -103,6 +103,7 @@ def super_resolve(
     before = in_own_units(start, volume, grid, normalisation)
     progress.stage("figures")
     progress.finish()
+    records, spread = [each.record for each in made], made[-1].spread
     fallbacks = tuple(sentence for record in records for sentence in record.fallbacks)
     factor = normalisation.scale * asked.strength * (stages[-1].model.card.uncertainty_factor or 1.0)
     return SuperResolveResult(
@@ -146,7 +147,7 @@ def in_own_units(x: np.ndarray, volume: Volume, grid: FinerGrid, normalisation: 
     """A normalised result in the scan's units and voxel type, with CT's padding where it was."""
     values = normalisation.invert(x)
     if volume.modality == "MR" and volume.voxels.min() >= 0:
-        values = np.maximum(values, 0)  # an amplitude
+        np.maximum(values, 0, out=values)  # an amplitude
     if volume.voxels.dtype == np.float16:
         values = np.clip(values, np.finfo(np.float16).min, np.finfo(np.float16).max)
     values = cast_like(values, volume.voxels.dtype)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from DiffusionCore.degradation import axis_lowering, consistent, expected_residual, fine_size, lifted, lowered
+from DiffusionCore.degradation.grid import apply_matrix
 from DiffusionCore.degradation.low_resolution import KINDS
 from DiffusionCore.errors import UsageError
 
@@ -32,6 +33,18 @@ def test_a_ramp_and_a_blob_stay_in_place_to_a_hundredth_of_a_voxel(kind: str, fa
     there = axis.lift @ (axis.lower @ blob(size, centre, 2.0 * factor))
     assert abs(np.sum(there * x) / np.sum(there) - centre) < 0.01
     assert np.abs((axis.lift @ coarse - x)[inside]).max() < (0.2 if kind == "kspace" else 0.02)
+
+
+@pytest.mark.parametrize("shape", [(7,), (5, 7), (4, 5, 7)])
+def test_a_matrix_along_any_axis_is_that_of_einsum(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    for axis, size in enumerate(shape):
+        matrix = np.random.default_rng(1).normal(size=(3, size))
+        letters = "abc"[: len(shape)]
+        wanted = np.einsum(f"z{letters[axis]},{letters}->{letters.replace(letters[axis], 'z')}", matrix, x)
+        got = apply_matrix(matrix, x, axis)
+        assert got.dtype == np.float32 and got.flags.c_contiguous
+        np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -158,6 +158,25 @@ def test_the_result_made_coarse_again_is_the_scan(models: list[Model], options: 
     assert names == wanted[options["factor"]]
 
 
+def test_nothing_is_interpolated_or_made_coarse_more_often_than_needed(
+    models: list[Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one stage, on the fine grid: up once; down for the residual before and after; the move up once."""
+    from DiffusionCore.degradation import low_resolution
+
+    products: list[tuple[int, int]] = []
+    plain = low_resolution.apply_matrix
+
+    def counted(matrix: np.ndarray, x: np.ndarray, axis: int) -> np.ndarray:
+        products.append(np.shape(matrix))
+        return plain(matrix, x, axis)
+
+    monkeypatch.setattr(low_resolution, "apply_matrix", counted)
+    super_resolve(turned((9, 11, 13), (1.0, 1.0, 1.0)), loaded=models, force=True)
+    up = sum(rows > columns for rows, columns in products)
+    assert (up, len(products) - up) in {(3 + 3, 3 + 3), (3, 3)}  # with a projection, or where none was needed
+
+
 def test_without_consistency_the_result_is_as_the_model_made_it(models: list[Model]) -> None:
     volume = turned((9, 11, 13), (1.0, 1.0, 1.0))
     left = super_resolve(volume, loaded=models, force=True, consistency=0).consistency
