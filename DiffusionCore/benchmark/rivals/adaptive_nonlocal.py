@@ -37,7 +37,7 @@ DENOISE_IMAGE = Method(
     distribution="antspyx",
     module="ants",
     licence="Apache-2.0",
-    pace=25,
+    pace=20,
     defaults={"patch_radius": 1, "search_radius": 2},
     grids={"MR": _GRID, "CT": _GRID},
 )

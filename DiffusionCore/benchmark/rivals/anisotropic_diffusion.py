@@ -41,7 +41,7 @@ ANISOTROPIC_DIFFUSION = Method(
     distribution="SimpleITK",
     module="SimpleITK",
     licence="Apache-2.0",
-    pace=2,
+    pace=1.5,
     defaults={"flow": "curvature", "conductance": 2.0, "iterations": 5},
     grids={"MR": _GRID, "CT": _GRID},
 )

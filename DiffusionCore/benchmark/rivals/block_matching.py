@@ -42,7 +42,7 @@ BM4D = Method(
     distribution="bm4d",
     module="bm4d",
     licence="non-commercial use only: for comparison, never shipped nor depended on",
-    pace=45,
+    pace=50,
     defaults={"sigma_scale": 1.0, "profile": "np"},
     grids={
         "MR": {"sigma_scale": (0.85, 0.95, 1.05, 1.2), "profile": ("np",)},

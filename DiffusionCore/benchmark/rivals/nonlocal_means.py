@@ -64,7 +64,7 @@ NLM_SKIMAGE = Method(
     distribution="scikit-image",
     module="skimage",
     licence="BSD-3-Clause",
-    pace=8,
+    pace=15,
     defaults={"h": 0.6, "patch_size": 3, "patch_distance": 5},
     grids={"MR": _SKIMAGE_GRID, "CT": _SKIMAGE_GRID},
 )
@@ -76,7 +76,7 @@ NLM_DIPY = Method(
     distribution="dipy",
     module="dipy",
     licence="BSD-3-Clause",
-    pace=15,
+    pace=2,
     defaults={"algorithm": "classic", "sigma_scale": 1.4, "block_radius": 2, "correction": "mean"},
     grids={"MR": {**_DIPY_GRID, "correction": ("own", "mean")}, "CT": {**_DIPY_GRID, "correction": ("mean",)}},
 )

@@ -22,7 +22,7 @@ TOTAL_VARIATION = Method(
     distribution="scikit-image",
     module="skimage",
     licence="BSD-3-Clause",
-    pace=5,
+    pace=3,
     defaults={"weight": 0.8},
     grids={"MR": _GRID, "CT": _GRID},
 )
