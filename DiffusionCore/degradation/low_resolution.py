@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -132,21 +133,21 @@ def _relative_residual(
     shape: Sequence[int], axes: Sequence[AxisLowering | None], correlation: float
 ) -> npt.NDArray[np.float32]:
     """The above for an amplitude of 1; of length 1 along axes that are left as they are."""
-    crossed, squared = np.ones((1,) * len(shape)), np.ones((1,) * len(shape))
-    for axis, (size, one) in enumerate(zip(shape, axes, strict=True)):
+    crossed, squared = [], []
+    for size, one in zip(shape, axes, strict=True):
         if one is None:
+            crossed.append(np.ones(1))
+            squared.append(np.ones(1))
             continue
         covariance = np.exp(-np.abs(np.subtract.outer(np.arange(size), np.arange(size))) / correlation)
         both = one.lift @ (one.lower @ covariance)
-        along = [-1 if n == axis else 1 for n in range(len(shape))]
-        crossed = crossed * np.diagonal(both).reshape(along)
-        squared = squared * np.einsum("ij,ij->i", both @ one.lower.T, one.lift).reshape(along)
-    # in place: of a fine scan each of these arrays is as large as all that the network keeps of a channel
-    crossed *= -2
-    crossed += 1
-    crossed += squared
-    np.maximum(crossed, 1e-6, out=crossed)
-    return np.sqrt(crossed, out=crossed).astype(np.float32)
+        crossed.append(np.diagonal(both))
+        squared.append(np.einsum("ij,ij->i", both @ one.lower.T, one.lift))
+    relative = np.empty([len(along) for along in crossed], np.float32)
+    for k in range(len(relative)):  # plane by plane, which the processor's cache holds
+        cross, square = (reduce(np.multiply.outer, along[1:], along[0][k]) for along in (crossed, squared))
+        relative[k] = np.sqrt(np.maximum(1 - 2 * cross + square, 1e-6))
+    return relative
 
 
 def consistent(

@@ -138,10 +138,9 @@ class Denoiser(nn.Module, ABC):
     def stacked(self, channels: list[torch.Tensor]) -> torch.Tensor:
         """The channels (N, 1, *S) as the network takes them: one tensor (N, C, *S) in its own dtype and layout."""
         memory_format = torch.channels_last_3d if self.spatial_dims == 3 else torch.channels_last
-        shape = torch.broadcast_shapes(*(c.shape for c in channels))
-        return torch.cat([c.expand(shape).to(self.dtype) for c in channels], dim=1).contiguous(
-            memory_format=memory_format
-        )
+        # not torch.broadcast_shapes, whose first call imports sympy: a second of processor time
+        whole = [c.to(self.dtype) for c in torch.broadcast_tensors(*channels)]
+        return torch.cat(whole, dim=1).contiguous(memory_format=memory_format)
 
     def run_network(self, channels: list[torch.Tensor], *scalars: torch.Tensor) -> torch.Tensor:
         """The network on the stacked channels; the answer in float32."""

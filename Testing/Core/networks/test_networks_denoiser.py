@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -166,3 +168,18 @@ def test_full_width_s0_steps_forward_and_backward():
     loss = denoiser(torch.randn_like(y), torch.tensor([500]), y).square().mean()
     loss.backward()
     assert denoiser.network.tail.weight.grad.abs().sum() > 0
+
+
+def test_a_pass_loads_no_algebra():
+    """torch.broadcast_shapes would import sympy, a second of processor time of every first pass."""
+    code = """
+import sys, torch
+from DiffusionCore.diffusion import make_process
+from DiffusionCore.networks import DenoiserConfig, UNetConfig, build_denoiser
+process = make_process("cosine_zero_snr", 10)
+denoiser = build_denoiser(DenoiserConfig(network=UNetConfig(in_channels=5, channels=(4, 8))), process.signal, process.noise)
+with torch.no_grad():
+    denoiser(torch.zeros(1, 1, 8, 8, 8), torch.tensor([10]), torch.rand(1, 1, 8, 8, 8), torch.full((1, 1, 1, 1, 1), 0.1))
+assert "sympy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
