@@ -14,8 +14,7 @@ from ..volume.geometry import crop
 from .nodes import volume_from_node
 from .overlays import place_in
 from .panel import Job
-from .recognise import DICOM_UIDS
-from .results import INPUT, RESIDUAL, UNCERTAINTY, before_of, part, report_of
+from .results import RESIDUAL, SOURCE_UIDS, UNCERTAINTY, before_of, part, report_of
 
 SERIES_TAG = "0020,000e"
 
@@ -67,9 +66,8 @@ def dicom_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> Jo
 
 
 def source_of(result: Any) -> Mapping[str, str]:
-    """Where the DICOM images of a result's input are, for its identity; empty if it did not come from DICOM."""
-    source = part(result, INPUT)
-    uids = ((source.GetAttribute(DICOM_UIDS) if source is not None else None) or "").split()
+    """Where the DICOM images are that a result was made from, for its identity; empty if it did not come from DICOM."""
+    uids = (result.GetAttribute(SOURCE_UIDS) or "").split()
     database = getattr(slicer, "dicomDatabase", None)
     if not uids or database is None:
         return {}

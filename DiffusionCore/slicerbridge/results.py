@@ -17,6 +17,7 @@ from ..volume import Volume
 from . import judgement
 from .nodes import node_from_volume, remove_node
 from .overlays import difference_of, ijk_to_ras, largest_shown, show_difference, show_spread
+from .recognise import DICOM_UIDS
 from .tables import metrics_table
 
 INPUT, INTERPOLATED, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT = (
@@ -24,6 +25,9 @@ INPUT, INTERPOLATED, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT = (
     for role in ("input", "interpolated", "uncertainty", "residual", "difference", "table", "chart", "report")
 )
 SCORES = 8.0  # standard scores at the ends of the colours: twice what is flagged
+SOURCE_UIDS = (
+    "DiffusionCore.dicom"  # attribute of a result: the DICOM images that its input, or that one's, was read from
+)
 SYNTHETIC = "DiffusionCore.synthetic"  # attribute of a volume node that shows nobody
 PARTS = (INTERPOLATED, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT)
 
@@ -53,6 +57,8 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
     """Put all that belongs to a result's volume node beside it; gives the node."""
     name = node.GetName()
     set_part(node, INPUT, source)
+    if uids := source.GetAttribute(DICOM_UIDS) or source.GetAttribute(SOURCE_UIDS):
+        node.SetAttribute(SOURCE_UIDS, uids)
     if isinstance(values.get("interpolated"), Volume):
         set_part(node, INTERPOLATED, node_from_volume(values["interpolated"], f"{name} interpolated", like=source))
     structure = (values.get("trust") or {}).get("structure")
