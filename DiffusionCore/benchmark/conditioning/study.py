@@ -28,7 +28,11 @@ from DiffusionCore.benchmark.rivals import MACS_A_SECOND
 from DiffusionCore.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from DiffusionCore.diffusion import Process
     from DiffusionCore.models import Model
+    from DiffusionCore.networks import Denoiser
 
 REVISION = 1  # raised when a result would change, so that kept ones are not used
 
@@ -173,44 +177,50 @@ def model_results(
     results, before = [], 0
     progress.stage("sample")
     for level, setting in runs:
-        passes = setting.passes(model.process, level)
 
-        def make(
-            level: float = level, setting: Setting = setting, passes: int = passes, before: int = before
-        ) -> Result:
+        def make(level: float = level, setting: Setting = setting, before: int = before) -> Result:
             y = torch.from_numpy(study.cut(study.noisy(level, settings.noise, settings.seed)))[:, None].to(place)
-            started = time.perf_counter()
-            found = sample(
-                denoiser,
-                model.process,
-                y,
-                level,
-                setting,
-                seed=settings.seed,
-                batch=settings.batch,
-                report=lambda done: progress.advance((before + done) / total),
-            )
-            return Result(
-                method=name_of(setting),
-                level=level,
-                scores=scored(found.image, study),
-                one_step=None if found.one_step is None else scored(found.one_step, study),
-                strategy=setting.strategy,
-                guidance=setting.guidance,
-                sampler=setting.sampler,
-                first=setting.first_timestep(model.process, level),
-                passes=passes,
-                seconds=time.perf_counter() - started,
-            )
+
+            def report(done: int) -> None:
+                progress.advance((before + done) / total)
+
+            return sampled_result(denoiser, model.process, y, level, setting, settings, study, report)
 
         described = {"level": level, **vars(setting), "weights": model.card.sha256, **common(settings, data)}
         results.append(kept_result(work, described, make))
-        before += passes
+        before += setting.passes(model.process, level)
         progress.advance(before / total)
     # without a condition in its second channel, "both" is "start"
     starts = [r for r in results if r.strategy == START and r.sampler == "ddim"]
     zero = [replace(r, method=f"{BOTH}, guidance 0", strategy=BOTH, guidance=0.0) for r in starts]
     return [*results, *(zero if 0 in settings.guidances else [])]
+
+
+def sampled_result(
+    denoiser: Denoiser,
+    process: Process,
+    y: Tensor,
+    level: float,
+    setting: Setting,
+    settings: StudySettings,
+    study: StudySlices,
+    report: Callable[[int], None],
+) -> Result:
+    """One setting on all patches y (N, 1, P, P), scored and timed."""
+    started = time.perf_counter()
+    found = sample(denoiser, process, y, level, setting, seed=settings.seed, batch=settings.batch, report=report)
+    return Result(
+        method=name_of(setting),
+        level=level,
+        scores=scored(found.image, study),
+        one_step=None if found.one_step is None else scored(found.one_step, study),
+        strategy=setting.strategy,
+        guidance=setting.guidance,
+        sampler=setting.sampler,
+        first=setting.first_timestep(process, level),
+        passes=setting.passes(process, level),
+        seconds=time.perf_counter() - started,
+    )
 
 
 def planned(settings: StudySettings, guided: bool) -> list[Setting]:

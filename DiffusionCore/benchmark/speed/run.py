@@ -118,124 +118,133 @@ def run_speed_benchmark(
     Takes about ten minutes on two idle cores. Raises `UsageError` where MONAI, BM4D or
     nilearn are not installed, `ModelError` where there is no model.
     """
-    from DiffusionCore.models import best_model, find_model
-    from DiffusionCore.models.card import read_card
+    from DiffusionCore.models import best_model, find_model, read_card
 
     progress = progress or silent()
     folder = find_model(model or best_model("enhance", "MR")).resolve()
     extent = QUICK if quick else FULL
-    repeats = repeats or extent.repeats
-    named = {"model": str(folder)}
-
-    def timed(edge: int | Shape, **options: Any) -> Pass:
-        shape = (edge,) * 3 if isinstance(edge, int) else edge
-        network = {} if "channels" in options else named
-        return as_record(
-            Pass, job("network_pass", {"shape": shape, "gemm_size": extent.gemm // 2, **network, **options})
-        )
-
-    progress.stage("machine")
-    machine = as_record(Machine, job("machine", {}))
-    gemm = as_record(GemmRate, job("gemm", {"size": extent.gemm, "repeats": repeats}))
-
-    progress.stage("start-up")
-    start_up = measure_start_up(run, repeats)
-
-    progress.stage("enhance")
-    enhancement = measure_enhance(job, run, folder, extent.head, repeats, progress)
-    progress.stage("enhance in float32")
-    halved = enhancement.dtype != "float32"
-    float32 = measure_enhance(job, run, folder, extent.head, min(repeats, 3), progress, True) if halved else None
-
-    progress.stage("network")
-    network = timed(extent.head, repeats=repeats)
-    network_float32 = timed(extent.head, repeats=2, dtype="float32") if halved else None
-    wide = timed(extent.wide, repeats=repeats, channels=WIDE)
-
-    progress.stage("sizes")
-    sizes = [timed(edge, repeats=repeats) for edge in extent.sizes]
-    limited = [
-        (memory, timed(edge, repeats=2, memory=memory, **options), free)
-        for (edge, memory), free, options in (
-            (extent.limited, sizes[-1], {}),
-            (extent.limited_wide, wide, {"channels": WIDE}),
-        )
-    ]
-    largest = timed(LARGEST, repeats=1, memory=LARGEST_MEMORY) if large else None
-
-    progress.stage("sliding window")
-    windows = {"shape": extent.head, "compared_shape": extent.compared, "roi": extent.roi, **named}
-    sliding = as_record(SlidingWindow, job("sliding_window", {**windows, "repeats": min(repeats, 3)}))
-
-    progress.stage("BM4D")
-    rival = as_record(AgainstBM4D, job("bm4d", {"shape": extent.head, "crop": extent.crop, **named}))
-
-    progress.stage("GPU")
-    cube = (extent.gpu,) * 3
-    gpu = as_record(OnGPU, job("on_gpu", {"shape": cube, "steps": GPU_STEPS, "repeats": min(repeats, 3), **named}))
-    gpu_file = measure_enhance(job, run, folder, cube, min(repeats, 3), progress) if gpu.name else None
-
-    progress.stage("write")
+    bench = Bench(job, run, folder, extent, repeats or extent.repeats, progress)
     measured = Measured(
-        machine=machine,
         model=read_card(folder / "card.yaml").name,
-        gemm=gemm,
-        enhancement=enhancement,
-        float32=float32,
-        network=network,
-        network_float32=network_float32,
-        wide=wide,
-        sizes=sizes,
-        limited=limited,
-        largest=largest,
-        sliding=sliding,
-        rival=rival,
-        start_up=start_up,
-        gpu=gpu,
-        gpu_file=gpu_file,
         quick=quick,
+        **bench.machine(),
+        start_up=bench.start_up(),
+        **bench.files(),
+        **bench.networks(large),
+        **bench.rivals(),
+        **bench.gpu(),
     )
+    progress.stage("write")
     rows = goal_rows(measured)
     paths = write_speed_report(Path(out_folder), measured, rows, reference_cost())
     progress.finish()
     return SpeedResult(tuple(rows), measured, tuple(paths))
 
 
-def measure_enhance(
-    job: Job, run: Run, model: Path, shape: Shape, repeats: int, progress: Progress, float32: bool = False
-) -> Enhancement:
-    """The command on the noisy head of `shape` as int16 .nii.gz, from process start to process end."""
-    module = "DiffusionCore.benchmark.speed.float32" if float32 else "DiffusionCore"
-    seconds, stages, peaks, dtype = [], [], [], ""
-    with tempfile.TemporaryDirectory(prefix="diffusioncore-speed-") as name:
-        folder = Path(name)
-        head, result, report = folder / "head.nii.gz", folder / "enhanced.nii.gz", folder / "report.json"
-        job("write_head", {"path": str(head), "shape": shape})
-        command = ["-m", module, "enhance", str(head), str(result), "--model", str(model), "--modality", "MR"]
-        for n in range(repeats):
-            progress.advance(n / repeats)
-            spent = run([*command, "--report", str(report), "--overwrite", "--quiet"])
-            made = json.loads(report.read_text(encoding="utf-8"))["provenance"]
-            seconds.append(spent.seconds)
-            peaks.append(spent.peak_bytes)
-            stages.append(made["seconds"])
-            dtype = made["plan"]["dtype"]
-    return Enhancement(shape, dtype, seconds, stages, peaks)
+@dataclass(frozen=True)
+class Bench:
+    """What all measurements share; each method gives some fields of `Measured`."""
 
+    job: Job
+    run: Run
+    folder: Path
+    extent: Extent
+    repeats: int
+    progress: Progress
 
-def measure_start_up(run: Run, repeats: int) -> StartUp:
-    """What a person waits for before anything happens; one run first that fills the caches."""
+    def machine(self) -> dict[str, Any]:
+        self.progress.stage("machine")
+        gemm = self.job("gemm", {"size": self.extent.gemm, "repeats": self.repeats})
+        return {"machine": as_record(Machine, self.job("machine", {})), "gemm": as_record(GemmRate, gemm)}
 
-    def typical(*arguments: str) -> float:
-        run(arguments)
-        return median(run(arguments).seconds for _ in range(repeats))
+    def start_up(self) -> StartUp:
+        """What a person waits for before anything happens; one run first that fills the caches."""
+        self.progress.stage("start-up")
 
-    return StartUp(
-        bare=typical("-c", "pass"),
-        package=typical("-c", "import DiffusionCore"),
-        help=typical("-m", "DiffusionCore", "--help"),
-        enhance_help=typical("-m", "DiffusionCore", "enhance", "--help"),
-    )
+        def typical(*arguments: str) -> float:
+            self.run(arguments)
+            return median(self.run(arguments).seconds for _ in range(self.repeats))
+
+        return StartUp(
+            bare=typical("-c", "pass"),
+            package=typical("-c", "import DiffusionCore"),
+            help=typical("-m", "DiffusionCore", "--help"),
+            enhance_help=typical("-m", "DiffusionCore", "enhance", "--help"),
+        )
+
+    def files(self) -> dict[str, Any]:
+        """From file to file, and in float32 too where bfloat16 is the machine's choice."""
+        self.progress.stage("enhance")
+        head = self.enhancement(self.extent.head, self.repeats)
+        if head.dtype == "float32":
+            return {"enhancement": head, "float32": None}
+        self.progress.stage("enhance in float32")
+        return {"enhancement": head, "float32": self.enhancement(self.extent.head, min(self.repeats, 3), float32=True)}
+
+    def networks(self, large: bool) -> dict[str, Any]:
+        """One pass of the model and of a wider network, over scans of several sizes and within limits of memory."""
+        extent, repeats = self.extent, self.repeats
+        self.progress.stage("network")
+        network = self.timed(extent.head, repeats=repeats)
+        halved = network.dtype != "float32"
+        network_float32 = self.timed(extent.head, repeats=2, dtype="float32") if halved else None
+        wide = self.timed(extent.wide, repeats=repeats, channels=WIDE)
+        self.progress.stage("sizes")
+        sizes = [self.timed(edge, repeats=repeats) for edge in extent.sizes]
+        (edge, memory), (wide_edge, wide_memory) = extent.limited, extent.limited_wide
+        limited = [
+            (memory, self.timed(edge, repeats=2, memory=memory), sizes[-1]),
+            (wide_memory, self.timed(wide_edge, repeats=2, memory=wide_memory, channels=WIDE), wide),
+        ]
+        return {
+            "network": network,
+            "network_float32": network_float32,
+            "wide": wide,
+            "sizes": sizes,
+            "limited": limited,
+            "largest": self.timed(LARGEST, repeats=1, memory=LARGEST_MEMORY) if large else None,
+        }
+
+    def rivals(self) -> dict[str, Any]:
+        extent, named = self.extent, {"shape": self.extent.head, "model": str(self.folder)}
+        self.progress.stage("sliding window")
+        tiled = {"compared_shape": extent.compared, "roi": extent.roi, "repeats": min(self.repeats, 3)}
+        sliding = as_record(SlidingWindow, self.job("sliding_window", {**named, **tiled}))
+        self.progress.stage("BM4D")
+        return {"sliding": sliding, "rival": as_record(AgainstBM4D, self.job("bm4d", {**named, "crop": extent.crop}))}
+
+    def gpu(self) -> dict[str, Any]:
+        self.progress.stage("GPU")
+        cube, repeats = (self.extent.gpu,) * 3, min(self.repeats, 3)
+        asked = {"shape": cube, "steps": GPU_STEPS, "repeats": repeats, "model": str(self.folder)}
+        gpu = as_record(OnGPU, self.job("on_gpu", asked))
+        return {"gpu": gpu, "gpu_file": self.enhancement(cube, repeats) if gpu.name else None}
+
+    def timed(self, edge: int | Shape, **options: Any) -> Pass:
+        """Passes of the model, or with `channels` of a network of that width, over a scan or a cube of `edge`."""
+        shape = (edge,) * 3 if isinstance(edge, int) else edge
+        network = {} if "channels" in options else {"model": str(self.folder)}
+        asked = {"shape": shape, "gemm_size": self.extent.gemm // 2, **network, **options}
+        return as_record(Pass, self.job("network_pass", asked))
+
+    def enhancement(self, shape: Shape, repeats: int, *, float32: bool = False) -> Enhancement:
+        """The command on the noisy head of `shape` as int16 .nii.gz, from process start to process end."""
+        module = "DiffusionCore.benchmark.speed.float32" if float32 else "DiffusionCore"
+        seconds, stages, peaks, dtype = [], [], [], ""
+        with tempfile.TemporaryDirectory(prefix="diffusioncore-speed-") as name:
+            folder = Path(name)
+            head, result, report = folder / "head.nii.gz", folder / "enhanced.nii.gz", folder / "report.json"
+            self.job("write_head", {"path": str(head), "shape": shape})
+            command = ["-m", module, "enhance", str(head), str(result), "--model", str(self.folder), "--modality", "MR"]
+            for n in range(repeats):
+                self.progress.advance(n / repeats)
+                spent = self.run([*command, "--report", str(report), "--overwrite", "--quiet"])
+                made = json.loads(report.read_text(encoding="utf-8"))["provenance"]
+                seconds.append(spent.seconds)
+                peaks.append(spent.peak_bytes)
+                stages.append(made["seconds"])
+                dtype = made["plan"]["dtype"]
+        return Enhancement(shape, dtype, seconds, stages, peaks)
 
 
 def as_record(kind: type, fields: Mapping[str, Any]) -> Any:
