@@ -7,6 +7,7 @@ Offers `LabelDiffusion` (`encode` an image, `sample` its label), its configurati
 from .config import PRESETS, S4Config, preset
 from .guidance import Guidance, GuidanceNetwork
 from .label_diffusion import LabelDiffusion
+from .pointing import pointed_regions
 from .regions import crop_regions, top_regions
 from .timestep_maps import staggered, training_timesteps
 
@@ -17,6 +18,7 @@ __all__ = [
     "LabelDiffusion",
     "S4Config",
     "crop_regions",
+    "pointed_regions",
     "preset",
     "staggered",
     "top_regions",

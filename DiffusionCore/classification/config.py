@@ -27,6 +27,7 @@ class S4Config:
     dropout          share of features dropped before every linear classifier, in training
     pooling          share of the saliency map's cells, the highest, whose mean is a class's evidence
     regions          K, how many; `region` their size; `region_step` voxels between the places they may begin at
+    on_structure     regions are chosen by the evidence where the image is not 0: for outlines, whose empty cells show nothing
     local            channels of the local encoder, its first at the region's size, each later one halves it
     local_features   features per region; `attention` is the width of the gate over the regions
     local_stream     False: no regions (an ablation); the local answer is then the global one
@@ -52,6 +53,7 @@ class S4Config:
     regions: int = 5
     region: tuple[int, ...] = (8, 16, 16)
     region_step: tuple[int, ...] = (8, 16, 16)
+    on_structure: bool = False
     local: tuple[int, ...] = (32, 64, 80)
     local_features: int = 128
     attention: int = 64

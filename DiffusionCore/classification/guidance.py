@@ -93,7 +93,8 @@ class GuidanceNetwork(nn.Module):
         global_logits = class_evidence(maps, config.pooling)
         saliency = class_saliency(maps)
         where = where_to_look(saliency, global_logits, config.normal_class)
-        starts = top_regions(where.detach(), x.shape[2:], config.region, config.region_step, config.regions)
+        structure = x[:, 0] != 0 if config.on_structure else None
+        starts = top_regions(where.detach(), x.shape[2:], config.region, config.region_step, config.regions, structure)
         if config.local_stream:
             local = self.local_encoder(crop_regions(x, starts, config.region))
             attention = self.attention(local)

@@ -36,16 +36,28 @@ def window_means(image: torch.Tensor, starts: Sequence[Sequence[int]], region: S
     return means
 
 
+def at_voxels(saliency: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """A map of cells (N, *cells) that spans the image evenly, at the image's voxels (N, *size), linearly."""
+    return F.interpolate(saliency[:, None].float(), size=tuple(size), mode="trilinear", align_corners=False)[:, 0]
+
+
 def top_regions(
-    saliency: torch.Tensor, size: Sequence[int], region: Sequence[int], step: Sequence[int], count: int
+    saliency: torch.Tensor,
+    size: Sequence[int],
+    region: Sequence[int],
+    step: Sequence[int],
+    count: int,
+    structure: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The first voxels (N, count, 3) int64 of the regions with the highest mean saliency, best first, not overlapping.
 
-    saliency (N, *cells) is brought to the image's `size` linearly. Chosen one by one: the best candidate, then the best
-    that does not overlap it, and so on (Shen et al. 2021, algorithm 1). `S4Config.check_size` says whether there is
-    always room.
+    saliency (N, *cells) is brought to the image's `size` linearly; outside a `structure` (N, *size) bool it counts as 0.
+    Chosen one by one: the best candidate, then the best that does not overlap it, and so on (Shen et al. 2021, algorithm
+    1). `S4Config.check_size` says whether there is always room.
     """
-    fine = F.interpolate(saliency[:, None].float(), size=tuple(size), mode="trilinear", align_corners=False)[:, 0]
+    fine = at_voxels(saliency, size)
+    if structure is not None:
+        fine = fine * structure
     starts = candidate_starts(size, region, step)
     # rounding ties off makes the choice the same for any batch and thread count
     score = window_means(fine, starts, region).round(decimals=9).flatten(1)
@@ -58,6 +70,15 @@ def top_regions(
         overlaps = ((places[None] - best[:, None]).abs() < extent).all(dim=-1)
         score = score.masked_fill(overlaps, -math.inf)
     return torch.stack(chosen, dim=1)
+
+
+def region_evidence(
+    saliency: torch.Tensor, starts: torch.Tensor, region: Sequence[int], structure: torch.Tensor
+) -> torch.Tensor:
+    """(N, K): the mean of the map over the structure (N, *size) in each region; 0 where a region holds none of it."""
+    fine = at_voxels(saliency, structure.shape[1:]) * structure
+    held, voxels = (crop_regions(x[:, None].float(), starts, region).sum((2, 3, 4, 5)) for x in (fine, structure))
+    return held / voxels.clamp_min(1)
 
 
 def crop_regions(image: torch.Tensor, starts: torch.Tensor, region: Sequence[int]) -> torch.Tensor:

@@ -73,9 +73,8 @@ def main(argv: list[str]) -> int:
 
 def parts_in_words() -> str:
     of = {"denoise": DENOISE_PARTS, "superres": SUPERRES_PARTS, "trust": TRUST_PARTS}
-    return (
-        f"only these tables: {'; '.join(f'of {name} ' + ', '.join(parts) for name, parts in of.items())}; default: all"
-    )
+    tables = "; ".join(f"of {name} " + ", ".join(parts) for name, parts in of.items())
+    return f"only these tables: {tables}; of classify arms, or one with its seed (resnet18, ours-0); default: all"
 
 
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]

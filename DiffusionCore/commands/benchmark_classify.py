@@ -33,6 +33,7 @@ def add_classify_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--seeds", type=int, default=3, help="how often everything is trained (default 3)")
     group.add_argument("--arms", metavar="NAME,...", help="only these beside ours and its guidance; default: all")
+    group.add_argument("--plan", action="store_true", help="only list the parts and the hours that they take")
     group.add_argument(
         "--config", type=Path, metavar="YAML", help="of our training; default: the data set's in configs/"
     )
@@ -41,11 +42,13 @@ def add_classify_arguments(parser: argparse.ArgumentParser) -> None:
 def classify_table(
     given: argparse.Namespace, root: Path, progress: Progress
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]:
-    """Every arm on the data set's test cases; the verdicts on the gates are what is shown."""
+    """Every arm on the data set's test cases; what is shown are the verdicts on the gates, or, while parts are missing, the
+    parts."""
     if missing := [package for package in NEEDED if find_spec(package) is None]:
         raise UsageError(f"benchmark classify needs {missing[0]}: pip install 'DiffusionCore[train]'")
     from ..benchmark.classify.arms import chosen_arms
-    from ..benchmark.classify.results import HEAD
+    from ..benchmark.classify.plan import HEAD as PARTS
+    from ..benchmark.classify.results import HEAD as GATES
     from ..benchmark.classify.run import run_classify_benchmark
 
     if not given.minutes > 0 or given.seeds < 1:
@@ -57,11 +60,19 @@ def classify_table(
         toolbox(root, given.config, given.quick),
         minutes=given.minutes,
         seeds=1 if given.quick else given.seeds,
-        arms=chosen_arms(given.arms.split(",") if given.arms else None),
+        arms=chosen_arms(names(given.arms)),
+        only=() if given.plan else names(given.parts),
         quick=given.quick,
         progress=progress,
     )
-    return HEAD, [tuple(vars(gate).values()) for gate in found.gates], list(found.files)
+    if not found.results:
+        return PARTS, [part.row for part in found.parts], []
+    return GATES, [tuple(vars(gate).values()) for gate in found.gates], list(found.files)
+
+
+def names(given: str | None) -> list[str] | None:
+    """What a list with commas names; None if there is none."""
+    return [name.strip() for name in given.split(",")] if given else None
 
 
 def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
@@ -87,10 +98,14 @@ def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
                 f"seed={seed}",
                 f"data.root={root}",
                 f"trainer.max_minutes={minutes}",
+                "trainer.clock=processor",
                 "tensorboard=false",
             )
             train(settings(source), [*own, *overrides, *(QUICK if quick else ())], resume=True, quiet=True)
         return model
+
+    def recipe(source: Source) -> str:
+        return settings(source).read_text(encoding="utf-8")
 
     def augment(source: Source) -> Augment:
         wanted = load_config(settings(source)).augmentation
@@ -100,4 +115,4 @@ def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
 
         return change
 
-    return Toolbox(train=trained, augment=augment, threshold=balanced_threshold)
+    return Toolbox(train=trained, recipe=recipe, augment=augment, threshold=balanced_threshold)

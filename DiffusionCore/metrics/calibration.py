@@ -41,6 +41,32 @@ def reliability_curve(
     return found
 
 
+@dataclass(frozen=True)
+class RangeCoverage:
+    """Ranges of probabilities against what was: in `covered` of `groups` of cases of like probability the share that came
+    true lies in the mean range; `width` is the ranges' mean."""
+
+    groups: int
+    covered: int
+    width: float
+
+
+def range_coverage(given: Predictions, low: npt.ArrayLike, high: npt.ArrayLike, groups: int = 10) -> RangeCoverage:
+    """Whether ranges low (N,) to high (N,) around the probabilities of class 1 of two are about the truth.
+
+    A single case comes true or does not, so that no range of its probability can be checked on it: cases are sorted by
+    their probability into `groups` of one size. Raises `UsageError` for more classes, or fewer cases than groups.
+    """
+    if given.classes != 2 or len(given.labels) < groups:
+        raise UsageError(f"ranges are checked on two classes and {groups} cases or more")
+    order = np.argsort(given.probabilities[:, 1], kind="stable")
+    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    covered = sum(
+        low[part].mean() <= given.labels[part].mean() <= high[part].mean() for part in np.array_split(order, groups)
+    )
+    return RangeCoverage(groups, int(covered), float((high - low).mean()))
+
+
 def fit_temperature(given: Predictions) -> float:
     """The temperature that makes validation cases likeliest (Guo et al. 2017, section 4.2).
 

@@ -11,10 +11,8 @@ from DiffusionCore.benchmark.classify.datasets import Source
 from DiffusionCore.errors import UsageError
 from DiffusionCore.metrics.classifier import Predictions
 
-OURS, GUIDANCE, RESNET, DENSENET, LOGISTIC, MAJORITY = (
-    *("ours", "guidance", "resnet18", "densenet121"),
-    *("logistic", "majority"),
-)
+OURS, GUIDANCE, RESNET, DENSENET = "ours", "guidance", "resnet18", "densenet121"
+LOGISTIC, MAJORITY = "logistic", "majority"
 
 
 @dataclass(frozen=True)
@@ -56,11 +54,13 @@ class Toolbox:
 
     train      (source, overrides, seed, minutes of processor time, folder) -> folder of the trained model; goes on where
                it was stopped in that folder
+    recipe     source -> the text of the configuration that `train` and `augment` follow
     augment    source -> how a batch of its images is changed in training
     threshold  validation predictions -> the probability from which class 1 is the answer; the same rule for all arms
     """
 
     train: Callable[[Source, Sequence[str], int, float, Path], Path]
+    recipe: Callable[[Source], str]
     augment: Callable[[Source], Augment]
     threshold: Callable[[Predictions], float]
 

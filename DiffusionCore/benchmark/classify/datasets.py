@@ -19,8 +19,8 @@ class Source:
     """Where a data set lies under the data's root, and what it is.
 
     kind    "labelmap" or "volume", as on a model's card
-    scale   the stored value that becomes 1, as in our own training
     config  of our own training
+    scale   of grey values: the stored value that becomes 1, as `data.scale` of that configuration
     """
 
     name: str
@@ -28,10 +28,9 @@ class Source:
     file: str
     index: str
     kind: str
-    scale: float
-    spacing_mm: float
     classes: tuple[str, str]
     config: str
+    scale: float = 1.0
 
 
 SOURCES = (
@@ -41,8 +40,6 @@ SOURCES = (
         file="classify/adrenalmnist3d.npz",
         index="",
         kind="labelmap",
-        scale=255.0,
-        spacing_mm=63 / 27,
         classes=("normal", "mass or hyperplasia"),
         config="configs/classify-adrenal.yaml",
     ),
@@ -52,8 +49,6 @@ SOURCES = (
         file="classify/adrenalmnist3d_64.npz",
         index="",
         kind="labelmap",
-        scale=255.0,
-        spacing_mm=1.0,
         classes=("normal", "mass or hyperplasia"),
         config="configs/classify-adrenal-64.yaml",
     ),
@@ -63,10 +58,9 @@ SOURCES = (
         file="classify/sts_mrt1_tumour24.npz",
         index="classify/index_sts.csv",
         kind="volume",
-        scale=1050.0,
-        spacing_mm=2.0,
-        classes=("other tissue", "tumour"),
+        classes=("other tissue", "sarcoma"),
         config="configs/classify-mr-sarcoma.yaml",
+        scale=1050.0,
     ),
 )
 
@@ -122,11 +116,19 @@ def read_dataset(source: Source, root: Path, *, most: int | None = None) -> Data
     splits = {}
     for split in SPLITS:
         labels = held[f"{split}_labels"].reshape(-1).astype(np.int64)
-        images = held[f"{split}_images"].astype(np.float32) / np.float32(source.scale)
+        images = as_trained_on(held[f"{split}_images"], source)
         cases = Cases(images, labels, subjects_of(root / source.index if source.index else None, split, len(labels)))
         splits[split] = cases if most is None else cases.first(most)
     check_apart(splits)
     return Dataset(source, **splits)
+
+
+def as_trained_on(stored: npt.NDArray, source: Source) -> npt.NDArray[np.float32]:
+    """Stored images as our own training sees them: a structure as 1, grey values over one scale for all cubes, never over a
+    cube's own percentile, in half precision."""
+    if source.kind == "labelmap":
+        return (stored > 0).astype(np.float32)
+    return (stored.astype(np.float32) / np.float32(source.scale)).astype(np.float16).astype(np.float32)
 
 
 def subjects_of(index: Path | None, split: str, count: int) -> npt.NDArray[np.str_]:

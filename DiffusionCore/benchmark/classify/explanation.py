@@ -1,6 +1,7 @@
 """Whether a model looks where it says: masking what it points at, and finding one tumour cube among eight.
 
-Deletion and insertion after Petsiuk et al. 2018 (RISE), with regions in place of single voxels.
+Deletion and insertion after Petsiuk et al. 2018 (RISE), with regions in place of single voxels. What is masked becomes
+`NOTHING`: air in a scan, no structure in a label map.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from DiffusionCore.benchmark.classify.datasets import Cases, Dataset
+from DiffusionCore.benchmark.classify.datasets import Cases
 from DiffusionCore.metrics.bootstrap import Interval
+from DiffusionCore.metrics.calibration import with_temperature
 from DiffusionCore.metrics.classifier import Predictions, draw_weights, percentile
 from DiffusionCore.models import Classifier
 
+NOTHING = 0.0
+SOMETHING = 0.05  # how far a voxel is from nothing that shows something
 ELSEWHERE = 8  # random places that the region pointed at is compared with
 MOSAICS_PER_CUBE = 3
 RESAMPLES = 2000
@@ -24,109 +28,112 @@ RESAMPLES = 2000
 class Explained:
     """Shares of cases, with intervals over subjects; None where the test does not apply.
 
-    deletion   masking the region pointed at changes the answer more than masking a random one does on average
-    insertion  showing the regions pointed at alone moves the answer nearer to the whole image's than random ones do
+    deletion   masking the region pointed at changes the encoders' answer more than masking a random one does on average
+    insertion  showing the regions pointed at alone brings it nearer to that of the whole image than random ones do
+    drawn      deletion, by the label that is drawn: it says the same of many images, and moves late
     mosaic     the first region lies in the one tumour cube of eight (chance 12.5 %)
     """
 
     deletion: Interval
     insertion: Interval
+    drawn: Interval
     mosaic: Interval | None
     cases: int
     mosaics: int
 
 
-def explain(model: Classifier, data: Dataset, seed: int = 0) -> Explained:
-    """Measure all three on test cases. Deletion and insertion are about the cases that the model calls class 1."""
+@dataclass(frozen=True, eq=False)
+class Said:
+    """Of N images: encoders (N,) and drawn (N,), the probability of class 1 by the two encoders, which guide the drawing,
+    and by the labels drawn, at the card's temperature; regions (N, R, 3) that a person is pointed to."""
+
+    encoders: npt.NDArray[np.float64]
+    drawn: npt.NDArray[np.float64]
+    regions: npt.NDArray[np.int64]
+
+
+def explain(model: Classifier, cases: Cases, kind: str, seed: int = 0) -> Explained:
+    """Measure all on cases of a kind, "volume" or "labelmap". Deletion and insertion are about those called class 1."""
     rng = np.random.default_rng(seed)
-    found, regions = said(model, data.test.images)
-    chosen = np.flatnonzero(found >= 0.5)
+    found = said(model, cases.images)
+    chosen = np.flatnonzero(found.drawn >= model.card.classify.threshold)
     if not chosen.size:
-        chosen = np.argsort(found)[-max(len(found) // 5, 1) :]
-    cases = Cases(data.test.images[chosen], data.test.labels[chosen], data.test.subjects[chosen])
-    deleted, inserted = masking(model, cases, found[chosen], regions[chosen], rng)
-    hits, whose = mosaics(model, data.test, rng) if data.source.kind == "volume" else (np.zeros(0), np.zeros(0))
-    return Explained(
-        deletion=share(deleted, cases.subjects),
-        insertion=share(inserted, cases.subjects),
-        mosaic=share(hits, whose) if len(hits) else None,
-        cases=len(cases),
-        mosaics=len(hits),
-    )
+        chosen = np.argsort(found.drawn)[-max(len(cases) // 5, 1) :]
+    beaten = np.array([masking(model, cases.images[n], found, n, rng) for n in chosen])
+    hits, whose = mosaics(model, cases, rng) if kind == "volume" else (np.zeros(0), np.zeros(0))
+    deletion, insertion, drawn = (share(column, cases.subjects[chosen]) for column in beaten.T)
+    mosaic = share(hits, whose) if len(hits) else None
+    return Explained(deletion, insertion, drawn, mosaic, len(chosen), len(hits))
 
 
-def said(model: Classifier, images: npt.NDArray[np.float32]) -> tuple[npt.NDArray, npt.NDArray]:
-    """(N,) the guidance's probability of class 1, and (N, R, 3) the regions; the diffusion adds only noise to compare."""
+def said(model: Classifier, images: npt.NDArray[np.float32]) -> Said:
+    """What the model says of images (N, K, J, I), and where it points."""
     import torch
 
-    p, regions = [], []
+    from DiffusionCore.classification import pointed_regions
+
+    spec, network = model.card.classify, model.network
+    encoders, drawn, regions = [], [], []
     with torch.inference_mode():
         for part in np.array_split(images, max(-(-len(images) // 32), 1)):
-            guidance = model.network.encode(torch.from_numpy(np.array(part, np.float32))[:, None])
-            p.append(guidance.probabilities[:, 1].double().numpy())
-            regions.append(guidance.regions.numpy())
-    return np.concatenate(p), np.concatenate(regions)
+            x = torch.from_numpy(np.array(part, np.float32))[:, None]
+            guidance = network.encode(x)
+            labels = network.sample(guidance, samples=spec.samples, steps=spec.steps).double().mean(dim=0)
+            encoders.append(guidance.probabilities[:, 1].double().numpy())
+            drawn.append(with_temperature(labels.numpy(), spec.temperature)[:, 1])
+            regions.append(pointed_regions(guidance, x, network.config, model.card.input == "labelmap")[0].numpy())
+    return Said(*map(np.concatenate, (encoders, drawn, regions)))
 
 
 def masking(
-    model: Classifier, cases: Cases, whole: npt.NDArray, regions: npt.NDArray, rng: np.random.Generator
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """(N,) whether deletion and (N,) whether insertion of the regions pointed at beats random places.
+    model: Classifier, image: npt.NDArray, whole: Said, n: int, rng: np.random.Generator
+) -> tuple[bool, bool, bool]:
+    """Whether deletion, insertion, and deletion by the drawn label, beat random places, of image `n` of those in `whole`.
 
-    A masked region gets the image's edge value (the median of its faces). Random places hold as much of the structure,
-    or of anything but the edge's value, as may be: at least half as much as the first region does.
+    Random places show something in at least half as many voxels as the region that they are compared with.
     """
-    extent = np.array(model.network.config.region)
-    deleted, inserted = [], []
-    for image, p, places in zip(cases.images, whole, regions, strict=True):
-        edge = edge_value(image)
-        others = [elsewhere(image, edge, places[0], extent, rng) for _ in range(ELSEWHERE)]
-        trial = [masked(image, [places[0]], extent, edge), *(masked(image, [o], extent, edge) for o in others)]
-        change = np.abs(said(model, np.stack(trial))[0] - p)
-        deleted.append(change[0] > change[1:].mean())
-        count = len(places)
-        sets = [places, *([elsewhere(image, edge, q, extent, rng) for q in places[:count]] for _ in range(ELSEWHERE))]
-        shown = [only(image, chosen, extent, edge) for chosen in sets]
-        distance = np.abs(said(model, np.stack(shown))[0] - p)
-        inserted.append(distance[0] < distance[1:].mean())
-    return np.array(deleted), np.array(inserted)
-
-
-def edge_value(image: npt.NDArray) -> float:
-    """The median of an image's six faces: what is there where nothing is."""
-    faces = [np.take(image, side, axis=axis).ravel() for axis in range(3) for side in (0, -1)]
-    return float(np.median(np.concatenate(faces)))
+    extent, places = np.array(model.network.config.region), whole.regions[n]
+    others = [elsewhere(image, places[0], extent, rng) for _ in range(ELSEWHERE)]
+    hidden = [masked(image, [place], extent) for place in (places[0], *others)]
+    sets = [places, *([elsewhere(image, place, extent, rng) for place in places] for _ in range(ELSEWHERE))]
+    found = said(model, np.stack([*hidden, *(only(image, some, extent) for some in sets)]))
+    by_encoders, by_label = np.abs(found.encoders - whole.encoders[n]), np.abs(found.drawn - whole.drawn[n])
+    count = len(hidden)
+    deleted, inserted = by_encoders[:count], by_encoders[count:]
+    return (
+        bool(deleted[0] > deleted[1:].mean()),
+        bool(inserted[0] < inserted[1:].mean()),
+        bool(by_label[0] > by_label[1:count].mean()),
+    )
 
 
 def window(place: npt.NDArray, extent: npt.NDArray) -> tuple[slice, ...]:
     return tuple(slice(int(p), int(p + e)) for p, e in zip(place, extent, strict=True))
 
 
-def masked(image: npt.NDArray, places: list, extent: npt.NDArray, edge: float) -> npt.NDArray:
-    """A copy in which the regions have the edge's value."""
+def masked(image: npt.NDArray, places: list, extent: npt.NDArray) -> npt.NDArray:
+    """A copy in which there is nothing in the regions."""
     copy = np.array(image)
     for place in places:
-        copy[window(place, extent)] = edge
+        copy[window(place, extent)] = NOTHING
     return copy
 
 
-def only(image: npt.NDArray, places: list, extent: npt.NDArray, edge: float) -> npt.NDArray:
-    """A copy in which everything but the regions has the edge's value."""
-    copy = np.full_like(image, edge)
+def only(image: npt.NDArray, places: list, extent: npt.NDArray) -> npt.NDArray:
+    """A copy in which there is nothing but the regions."""
+    copy = np.full_like(image, NOTHING)
     for place in places:
         copy[window(place, extent)] = image[window(place, extent)]
     return copy
 
 
-def elsewhere(
-    image: npt.NDArray, edge: float, first: npt.NDArray, extent: npt.NDArray, rng: np.random.Generator
-) -> npt.NDArray:
+def elsewhere(image: npt.NDArray, first: npt.NDArray, extent: npt.NDArray, rng: np.random.Generator) -> npt.NDArray:
     """A random place for a region, of twenty tries the first with half as much in it as the first region has, or the fullest."""
-    needed = 0.5 * content(image, first, extent, edge)
+    needed = 0.5 * content(image, first, extent)
     best, most = first, -1.0
     for _ in range(20):
         place = np.array([rng.integers(0, n - e + 1) for n, e in zip(image.shape, extent, strict=True)])
-        held = content(image, place, extent, edge)
+        held = content(image, place, extent)
         if held >= needed:
             return place
         if held > most:
@@ -134,9 +141,9 @@ def elsewhere(
     return best
 
 
-def content(image: npt.NDArray, place: npt.NDArray, extent: npt.NDArray, edge: float) -> float:
-    """How much of a region differs from the edge's value."""
-    return float(np.mean(np.abs(image[window(place, extent)] - edge) > 0.05))
+def content(image: npt.NDArray, place: npt.NDArray, extent: npt.NDArray) -> float:
+    """The share of a region's voxels that show something."""
+    return float(np.mean(np.abs(image[window(place, extent)] - NOTHING) > SOMETHING))
 
 
 def mosaics(
@@ -159,8 +166,7 @@ def mosaics(
                 whose.append(str(subject))
     if not images:
         return np.zeros(0, bool), np.zeros(0, np.str_)
-    _, regions = said(model, np.stack(images))
-    middle = regions[:, 0] + np.array(model.network.config.region) / 2
+    middle = said(model, np.stack(images)).regions[:, 0] + np.array(model.network.config.region) / 2
     octant = (middle >= np.array(images[0].shape) / 2) @ [4, 2, 1]
     return octant == np.array(places), np.array(whose)
 

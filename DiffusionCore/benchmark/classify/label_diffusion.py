@@ -1,4 +1,4 @@
-"""Our own arm: a trained model's answers, its guidance network's, and its curve over sampling steps."""
+"""Our own arm: a trained model's answers, its guidance network's, its samples' range, its curve over sampling steps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.benchmark.classify.datasets import Cases, Dataset
+from DiffusionCore.metrics.calibration import RangeCoverage, range_coverage, with_temperature
 from DiffusionCore.metrics.classifier import Predictions, auc, brier
 from DiffusionCore.models import Classifier
 
@@ -43,7 +44,24 @@ def answers(
 
 
 def unit(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return p / p.sum(axis=1, keepdims=True)
+    """Probabilities whose classes sum to 1 in float64 too."""
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def range_of_samples(model: Classifier, data: Dataset) -> RangeCoverage:
+    """Whether the range that nine in ten samples lie in, as `classify` shows it, says anything of the truth: test cases."""
+    import torch
+
+    spec, cases = model.card.classify, data.test
+    drawn = []
+    with torch.inference_mode():
+        for part in np.array_split(cases.images, -(-len(cases) // BATCH)):
+            guidance = model.network.encode(torch.from_numpy(np.array(part))[:, None])
+            drawn.append(model.network.sample(guidance, samples=spec.samples, steps=spec.steps).double())
+    samples = unit(torch.cat(drawn, dim=1).numpy())
+    given = Predictions(with_temperature(samples.mean(axis=0), spec.temperature), cases.labels, cases.subjects)
+    low, high = np.percentile(with_temperature(samples, spec.temperature)[..., 1], (5, 95), axis=0)
+    return range_coverage(given, low, high)
 
 
 @dataclass(frozen=True)

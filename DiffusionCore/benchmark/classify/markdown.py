@@ -61,6 +61,8 @@ def write_markdown(
             ("steps", "spread", "AUC", "Brier score", "seconds a case"),
             [(p.steps, f"{p.spread:g}", f"{p.auc:.4f}", f"{p.brier:.4f}", f"{p.seconds:.4f}") for p in found.curve],
         ),
+        "## Range of the samples",
+        samples_range(found),
         "## Explanation",
         explanation(found),
     ]
@@ -90,13 +92,25 @@ def beside(result: ArmResult) -> tuple[str, str, str]:
     return result.arm.title, shown(result.gain), tests
 
 
+def samples_range(found: ClassifyBenchmark) -> str:
+    """What the range that is shown beside a probability is worth."""
+    told = found.ranges
+    return (
+        f"The range of nine in ten samples is {told.width:.3f} wide on average. Of {told.groups} groups of test cases of like "
+        f"probability, the share that came true lies in the mean range of its cases in {told.covered}. The range says how "
+        "far sampling moves an answer; it is no interval for the truth. How often an answer comes true is in the "
+        "calibration error and the reliability curve."
+    )
+
+
 def explanation(found: ClassifyBenchmark) -> str:
     """What deletion, insertion and mosaics showed."""
     told = found.explained
     lines = [
-        f"- Masking the first region changes the answer more than masking random ones of like content: {shown(told.deletion)} "
-        f"of {told.cases} test cases that the model calls positive.",
-        f"- The regions alone come nearer to the whole image's answer than random ones: {shown(told.insertion)}.",
+        f"- Masking the first region changes the encoders' answer more than masking random ones of like content: "
+        f"{shown(told.deletion)} of {told.cases} test cases that the model calls positive; the label that is drawn under "
+        f"their guidance: {shown(told.drawn)}.",
+        f"- The regions alone come nearer to the encoders' answer to the whole image than random ones: {shown(told.insertion)}.",
     ]
     if told.mosaic is not None:
         hits = f"{shown(told.mosaic)} of {told.mosaics} mosaics (chance 0.125)"

@@ -110,7 +110,7 @@ def result_of(
     )
 
 
-def verdicts(found: Sequence[ArmResult], data: Dataset, explained: Explained | None) -> list[Verdict]:
+def verdicts(found: Sequence[ArmResult], data: Dataset, explained: Explained) -> list[Verdict]:
     """Each gate: what was wanted, what was measured, whether it holds."""
     by_name = {result.arm.name: result for result in found}
     ours = by_name[OURS]
@@ -124,11 +124,10 @@ def verdicts(found: Sequence[ArmResult], data: Dataset, explained: Explained | N
             rows.append(
                 verdict(f"AUC less that of: {by_name[name].arm.title}", "interval not below 0", gain, gain.high >= 0)
             )
-    if explained is not None:
-        deleted, placed = explained.deletion, explained.mosaic
-        rows.append(verdict("deletion beats random", f"≥ {DELETION:.0%}", deleted, deleted.estimate >= DELETION))
-        if placed is not None:
-            rows.append(verdict("first region in mosaics", f"≥ {MOSAIC:.0%}", placed, placed.estimate >= MOSAIC))
+    deleted, placed = explained.deletion, explained.mosaic
+    rows.append(verdict("deletion beats random", f"≥ {DELETION:.0%}", deleted, deleted.estimate >= DELETION))
+    if placed is not None:
+        rows.append(verdict("first region in mosaics", f"≥ {MOSAIC:.0%}", placed, placed.estimate >= MOSAIC))
     return rows
 
 

@@ -1,50 +1,47 @@
 """`benchmark classify`: every arm with every seed on the same cases and the same budget, as tables and plots.
 
-Resumable: an arm's predictions, checkpoints and models are kept in the cache, and what is there is not computed again.
+It goes in parts, an arm with a seed each, that are kept by a hash of all they depend on: what is there is not computed
+again, and several processes can make different parts into the same folder.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from DiffusionCore.benchmark.classify.arms import ARMS, DENSENET, GUIDANCE, LOGISTIC, OURS, RESNET, Arm, Toolbox
+from DiffusionCore.benchmark.classify.arms import ARMS, DENSENET, LOGISTIC, MAJORITY, OURS, RESNET, Arm, Toolbox
 from DiffusionCore.benchmark.classify.cnn_rivals import densenet121, resnet18, train_cnn
-from DiffusionCore.benchmark.classify.datasets import Dataset, Source, find_source, read_dataset
+from DiffusionCore.benchmark.classify.datasets import Dataset, find_source, read_dataset
 from DiffusionCore.benchmark.classify.explanation import Explained, explain
-from DiffusionCore.benchmark.classify.label_diffusion import StepPoint, answers, step_curve
+from DiffusionCore.benchmark.classify.label_diffusion import StepPoint, answers, range_of_samples, step_curve
 from DiffusionCore.benchmark.classify.markdown import write_csv, write_markdown
+from DiffusionCore.benchmark.classify.plan import Part, chosen_parts, estimate, planned
 from DiffusionCore.benchmark.classify.plots import write_plots
-from DiffusionCore.benchmark.classify.record import (
-    Facts,
-    Record,
-    predict_all,
-    read_record,
-    record_folder,
-    write_record,
-)
+from DiffusionCore.benchmark.classify.record import Facts, Record, predict_all, read_record, write_record
 from DiffusionCore.benchmark.classify.results import ArmResult, Verdict, arm_results, verdicts
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
+from DiffusionCore.metrics.calibration import RangeCoverage
 from DiffusionCore.metrics.familiarity import ErrorRates, error_rates, fit_familiarity
-from DiffusionCore.models import Classifier, load_classifier
+from DiffusionCore.models import load_classifier
 from DiffusionCore.progress import Progress, silent
 
 CNNS = {RESNET: resnet18, DENSENET: densenet121}
-SIMPLE = {LOGISTIC: logistic}
+SIMPLE = {LOGISTIC: logistic, MAJORITY: majority}
 QUICK_CASES, QUICK_MINUTES = 24, 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class ClassifyBenchmark:
-    """What a run found, and the files written."""
+    """What a run found, and the files written; without results while parts are missing."""
 
-    results: tuple[ArmResult, ...]
-    gates: tuple[Verdict, ...]
-    curve: tuple[StepPoint, ...]
-    explained: Explained
-    familiar: ErrorRates | None
+    parts: tuple[Part, ...]
+    results: tuple[ArmResult, ...] = ()
+    gates: tuple[Verdict, ...] = ()
+    curve: tuple[StepPoint, ...] = ()
+    explained: Explained | None = None
+    ranges: RangeCoverage | None = None
+    familiar: ErrorRates | None = None
     files: tuple[Path, ...] = ()
 
 
@@ -57,6 +54,7 @@ def run_classify_benchmark(
     minutes: float = 12.0,
     seeds: int = 3,
     arms: Sequence[Arm] = ARMS,
+    only: Sequence[str] | None = None,
     quick: bool = False,
     cache: Path | None = None,
     progress: Progress | None = None,
@@ -64,72 +62,65 @@ def run_classify_benchmark(
     """Train and measure every arm on the data set `name`, and write `classify-NAME.md`, a CSV file and PNG plots.
 
     minutes  of processor time that each trained arm has with each seed
+    only     names of parts or arms to make now, of those that `arms` and `seeds` ask for; (): make nothing, only say what
+             is there and what is missing. The tables are written once all parts are there
     quick    few cases and seconds of training: to see that everything runs
-    cache    where runs are kept; default: `cache/classify-NAME` in `out_folder`
+    cache    where parts are kept; default: `cache/classify-NAME` in `out_folder`
 
-    Raises `InputError` if the data are not there, what training raises, `Cancelled`.
+    Says first how many hours it takes. Raises `InputError` if the data are not there, `UsageError` for parts that there
+    are not, what training raises, `Cancelled`.
     """
     progress = progress or silent()
     source = find_source(name)
     data = read_dataset(source, data_root, most=QUICK_CASES if quick else None)
     budget = QUICK_MINUTES if quick else minutes
     work = ignored_folder(cache or out_folder / "cache" / f"classify-{name}{'-quick' if quick else ''}")
-    records: dict[str, list[Record]] = {}
-    for seed in range(seeds):
-        for arm in arms:
-            if arm.kind != "simple" or seed == 0:
-                progress.stage(f"{arm.name}, seed {seed}")
-                records.setdefault(arm.name, []).append(record_of(arm, seed, data, budget, work, toolbox, progress))
+    parts = planned(arms, seeds, data, budget, toolbox.recipe(source), work)
+    chosen = chosen_parts(parts, only)
+    progress.say(estimate(parts, chosen or parts))
+    for part in chosen:
+        if not part.done:
+            progress.stage(part.name)
+            write_record(part.folder, made(part, data, budget, toolbox, progress))
+    if only == () or not all(part.done for part in parts):
+        progress.finish()
+        return ClassifyBenchmark(tuple(parts))
     progress.stage("measure")
-    model = our_model(record_folder(work, OURS, 0), toolbox, source, (), 0, budget)
-    found = arm_results(records, arms, data, toolbox.threshold)
-    explained = explain(model, data)
-    curve = tuple(step_curve(model, data))
-    familiar = None if quick else rates(data)
-    progress.finish()
-    gates = tuple(verdicts(found, data, explained))
-    result = ClassifyBenchmark(tuple(found), gates, curve, explained, familiar)
-    return ClassifyBenchmark(
-        *list(vars(result).values())[:-1], files=tuple(write(out_folder, data, result, budget, seeds))
+    records: dict[str, list[Record]] = {}
+    for part in parts:
+        records.setdefault(part.arm.name, []).append(read_record(part.folder))
+    first = next(part for part in parts if part.arm.name == OURS)
+    model = load_classifier(toolbox.train(source, (), first.seed, budget, first.trained))
+    results, explained = arm_results(records, arms, data, toolbox.threshold), explain(model, data.test, source.kind)
+    found = ClassifyBenchmark(
+        parts=tuple(parts),
+        results=tuple(results),
+        gates=tuple(verdicts(results, data, explained)),
+        curve=tuple(step_curve(model, data)),
+        explained=explained,
+        ranges=range_of_samples(model, data),
+        familiar=None if quick else rates(data),
     )
+    progress.finish()
+    return replace(found, files=tuple(write(out_folder, data, found, budget, seeds)))
 
 
-def record_of(
-    arm: Arm, seed: int, data: Dataset, minutes: float, work: Path, toolbox: Toolbox, progress: Progress
-) -> Record:
-    """An arm's predictions with a seed: those kept before, or new ones."""
-    kept = read_record(work, arm.name, seed, data)
-    if kept is not None:
-        return kept
-    source = data.source
+def made(part: Part, data: Dataset, minutes: float, toolbox: Toolbox, progress: Progress) -> Record:
+    """A part's predictions, after its training, which goes on where it was stopped."""
+    arm, source = part.arm, data.source
     if arm.kind == "simple":
-        predict, facts = SIMPLE.get(arm.name, majority)(data)
-        record = predict_all(arm.name, seed, data, predict, facts)
-    elif arm.kind == "cnn":
-        folder = record_folder(work, arm.name, seed)
-        predict, facts = train_cnn(CNNS[arm.name], data, seed, minutes, folder, toolbox.augment(source), progress)
-        record = predict_all(arm.name, seed, data, predict, facts)
-    else:
-        trained = record_folder(work, OURS if arm.kind == "guidance" else arm.name, seed)
-        began = time.process_time()
-        model = our_model(trained, toolbox, source, arm.overrides, seed, minutes)
-        spent = (time.process_time() - began) / 60
-        which = 1 if arm.kind == "guidance" else 0
-        parts = model.network.guide if which else model.network
-        facts = Facts(
-            cpu_minutes=float(model.card.recipe.get("hours", spent / 60)) * 60,
-            parameters=sum(p.numel() for p in parts.parameters()),
-        )
-        record = predict_all(arm.name, seed, data, lambda images: answers(model, images)[which], facts)
-    write_record(work, record)
-    return record
-
-
-def our_model(
-    folder: Path, toolbox: Toolbox, source: Source, overrides: Sequence[str], seed: int, minutes: float
-) -> Classifier:
-    """Our model as trained into `folder`; training goes on there if it has not ended."""
-    return load_classifier(toolbox.train(source, overrides, seed, minutes, folder))
+        return predict_all(data, *SIMPLE[arm.name](data))
+    if arm.kind == "cnn":
+        augment = toolbox.augment(source)
+        return predict_all(data, *train_cnn(CNNS[arm.name], data, part.seed, minutes, part.folder, augment, progress))
+    model = load_classifier(toolbox.train(source, arm.overrides, part.seed, minutes, part.trained))
+    which = 1 if arm.kind == "guidance" else 0
+    network = model.network.guide if which else model.network
+    facts = Facts(
+        cpu_minutes=60 * float(model.card.recipe.get("hours", 0.0)),
+        parameters=sum(p.numel() for p in network.parameters()),
+    )
+    return predict_all(data, lambda images: answers(model, images)[which], facts)
 
 
 def rates(data: Dataset) -> ErrorRates:
@@ -155,6 +146,3 @@ def write(folder: Path, data: Dataset, found: ClassifyBenchmark, minutes: float,
     table = folder / f"{stem}.csv"
     write_csv(table, found.results, data)
     return [report, table, *plots]
-
-
-__all__ = ["GUIDANCE", "ClassifyBenchmark", "run_classify_benchmark"]

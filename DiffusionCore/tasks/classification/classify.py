@@ -56,8 +56,9 @@ class ClassifyResult:
     abstained      why there is no answer, a sentence; empty if there is one
     probabilities  of each class, in the card's order; none where there is no answer
     samples        (S, classes) as drawn, before calibration; None where there is no answer
-    saliency       0 to 1 on the scan's own grid: where the evidence against the normal class lies; 0 outside the field
-    regions        where the model looked closely, best first; of a searched scan the places of highest probability
+    saliency       0 to 1 on the scan's own grid: where the evidence against the normal class lies; 0 outside the field, and
+                   outside the structure of a label map
+    regions        that hold most of it, best first; of a searched scan the places of highest probability
     seen           what the network saw, on its own grid
     probability_map  of a searched scan, its grid: probability of the last class in the field around each voxel; unvalidated
     warnings       sentences a person should read
@@ -124,7 +125,7 @@ def classify(
     if abstained:
         warnings = (*warnings, f"{abstained}; answered all the same, as asked")
     evidence = answer(model, given.image.voxels[None], asked, progress)
-    return with_answer(volume, model, asked, evidence, given.image, warnings, progress)
+    return with_answer(volume, model, asked, evidence, given, warnings, progress)
 
 
 def prepared(volume: Volume, model: Classifier, label: int | None, region: Sequence[slice] | None) -> ClassifierInput:
@@ -164,7 +165,7 @@ def with_answer(
     model: Classifier,
     asked: ClassifyOptions,
     evidence: Evidence,
-    image: Volume,
+    given: ClassifierInput,
     warnings: tuple[str, ...],
     progress: Progress,
 ) -> ClassifyResult:
@@ -178,10 +179,13 @@ def with_answer(
         ClassProbability(name, float(p), float(min(low, p)), float(max(high, p)))
         for name, p, low, high in zip(spec.classes, probabilities, *ranges, strict=True)
     )
-    saliency = on_scan(volume, image, evidence.saliency[0])
+    saliency = on_scan(volume, given.image, evidence.saliency[0])
+    if given.structure is not None:
+        saliency = replace(saliency, voxels=saliency.voxels * given.structure)
     boxes = tuple(
-        box_of(image, first, evidence.extent, f"region {n}", f"weight {weight:.2f}")
-        for n, (first, weight) in enumerate(zip(evidence.regions[0], evidence.attention[0], strict=True), start=1)
+        box_of(given.image, first, evidence.extent, f"region {n}", f"evidence {held:.2f}")
+        for n, (first, held) in enumerate(zip(evidence.regions[0], evidence.evidence[0], strict=True), start=1)
+        if held > 0
     )
     progress.finish()
     return ClassifyResult(
@@ -191,7 +195,7 @@ def with_answer(
         samples=drawn,
         saliency=saliency,
         regions=boxes,
-        seen=image,
+        seen=given.image,
         probability_map=None,
         warnings=(*warnings, *evidence.fallbacks),
         provenance=provenance(volume, model, asked, evidence, progress),

@@ -30,12 +30,14 @@ MOST_OUTSIDE = 0.1  # share of a cube that may lie outside the scan
 class ClassifierInput:
     """One image for the network.
 
-    image     values as the network sees them, float32, on a grid whose voxels have their place in the patient
-    warnings  sentences a person should read
+    image      values as the network sees them, float32, on a grid whose voxels have their place in the patient
+    warnings   sentences a person should read
+    structure  of a label map: (K, J, I) bool on its own grid, what the image shows; None for grey values
     """
 
     image: Volume
     warnings: tuple[str, ...] = ()
+    structure: np.ndarray | None = None
 
 
 def refuse_input(volume: Volume, card: Card) -> None:
@@ -140,7 +142,9 @@ def masked_structure(volume: Volume, card: Card, label: int | None, region: Sequ
         raise InputError("the structure is smaller than a voxel of what the model sees; there is nothing to classify")
     coarse = max(mask.spacing)
     warnings = () if coarse <= 3 else (f"the label map's voxels are {coarse:.2g} mm; the model was trained on 1 mm",)
-    return ClassifierInput(Volume(inside.astype(np.float32), grid, "LABEL"), warnings)
+    structure = np.zeros(volume.shape, bool)
+    structure[... if region is None else tuple(region)] = mask.voxels
+    return ClassifierInput(Volume(inside.astype(np.float32), grid, "LABEL"), warnings, structure)
 
 
 def cube_at(volume: Volume, card: Card, place: np.ndarray) -> ClassifierInput:

@@ -21,7 +21,7 @@ class Evidence:
 
     samples    (S, N, classes) probabilities as drawn; guidance (N, classes) the guidance network's own answer
     saliency   (N, *cells) 0 to 1, spanning each image evenly
-    regions    (N, R, 3) first voxels (k, j, i); extent (3,) voxels of each; attention (N, R)
+    regions    (N, R, 3) first voxels (k, j, i), best first; extent (3,) voxels of each; evidence (N, R) in each, 0 to 1
     device     that it ran on; fallbacks: what had to be given up for that, in sentences
     """
 
@@ -30,7 +30,7 @@ class Evidence:
     saliency: np.ndarray
     regions: np.ndarray
     extent: tuple[int, ...]
-    attention: np.ndarray
+    evidence: np.ndarray
     device: str
     fallbacks: tuple[str, ...] = ()
 
@@ -75,6 +75,7 @@ def _run(
 ) -> Evidence:
     import torch
 
+    from ...classification import pointed_regions
     from ...inference.watch import shares_of_work, watched
 
     network = model.network.to(device)
@@ -83,6 +84,7 @@ def _run(
         progress.stage("look")
         with watched(shares_of_work(network.guide), progress.advance):
             guidance = network.encode(x)
+        regions, evidence = pointed_regions(guidance, x, network.config, outline=model.card.input == "labelmap")
         progress.stage("draw labels")
         passes = samples * steps
         done = 0
@@ -98,9 +100,9 @@ def _run(
         samples=as_array(drawn),
         guidance=as_array(guidance.probabilities),
         saliency=as_array(guidance.where),
-        regions=guidance.regions.cpu().numpy(),
+        regions=regions.cpu().numpy(),
         extent=tuple(network.config.region),
-        attention=as_array(guidance.attention),
+        evidence=as_array(evidence),
         device=str(device),
     )
     if not (np.isfinite(found.samples).all() and np.isfinite(found.saliency).all()):

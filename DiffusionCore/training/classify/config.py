@@ -159,7 +159,9 @@ class ClassifyTrainer(Section):
 
     balance        class imbalance: `weights` in phase 1's cross-entropy, `sampling` (as many cases of each class in both
                    phases), or `none`. With `weights` phase 2 keeps the classes' own frequencies, so that probabilities do
-    max_minutes    of both phases together; the schedules follow the epochs all the same
+    max_minutes    of both phases together, half of them for the first; a cosine ends with them if they end before the epochs
+    clock          what minutes are: `wall`, or `processor` time of all threads, for comparisons at equal cost on a machine
+                   that does other things too
     checkpointing  activations are computed again for the gradients instead of kept: less memory, more time
     precision, accelerator, threads   as for the other trainings
     """
@@ -167,6 +169,7 @@ class ClassifyTrainer(Section):
     batch_size: int = Field(4, gt=1)
     balance: Literal["weights", "sampling", "none"] = "weights"
     max_minutes: float | None = Field(None, gt=0)
+    clock: Literal["wall", "processor"] = "wall"
     checkpointing: bool = True
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"

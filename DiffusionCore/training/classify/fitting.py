@@ -21,13 +21,10 @@ from .phase import Phase
 
 
 class Stopwatch(Callback):
-    """Ends a phase after its minutes of training."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    """Ends a phase after its time."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Phase) -> None:
-        trainer.should_stop = trainer.should_stop or module.seconds_trained >= self.seconds
+        trainer.should_stop = trainer.should_stop or module.seconds_trained >= module.limit
 
 
 def fit_phase(
@@ -38,7 +35,7 @@ def fit_phase(
     train: Cases,
     val: Cases,
     *,
-    seconds: float | None,
+    seconds: float,
     resume: bool,
     quiet: bool,
 ) -> nn.Module:
@@ -55,11 +52,10 @@ def fit_phase(
     last = ModelCheckpoint(
         folder, f"{name}.last", every_n_epochs=1, save_on_train_epoch_end=True, enable_version_counter=False
     )
-    callbacks: list[Callback] = [best]
+    module.limit = seconds
+    callbacks: list[Callback] = [best, Stopwatch()]
     if phase.patience:
         callbacks.append(EarlyStopping(phase.monitor, mode=mode, patience=phase.patience))
-    if seconds is not None:
-        callbacks.append(Stopwatch(seconds))
     start = folder / f"{name}.last.ckpt"
     resumed = resume and start.is_file()
     # one file per start of the run: Lightning's logger begins its file anew

@@ -48,6 +48,6 @@ class GuidanceTraining(Phase):
         )
         if phase.schedule == "cosine":
             total = int(self.trainer.estimated_stepping_batches)
-            return {"optimizer": optimiser, "lr_scheduler": cosine_with_warmup(optimiser, total)}
+            return {"optimizer": optimiser, "lr_scheduler": cosine_with_warmup(optimiser, total, self.share_of_time)}
         plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=phase.plateau_patience)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": plateau, "monitor": "val_loss"}}

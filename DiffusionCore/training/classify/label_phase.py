@@ -67,6 +67,6 @@ class LabelTraining(Phase):
         optimiser = torch.optim.AdamW(groups, weight_decay=phase.weight_decay)
         if phase.schedule == "cosine":
             total = int(self.trainer.estimated_stepping_batches)
-            return {"optimizer": optimiser, "lr_scheduler": cosine_with_warmup(optimiser, total)}
+            return {"optimizer": optimiser, "lr_scheduler": cosine_with_warmup(optimiser, total, self.share_of_time)}
         restarts = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimiser, phase.restart_epochs, T_mult=2)
         return {"optimizer": optimiser, "lr_scheduler": restarts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -24,7 +25,8 @@ class Phase(pl.LightningModule, ABC):
     """A phase trains `network` and keeps `average`, the running mean of its weights and statistics, which is what is
     validated and kept.
 
-    A subclass has `training_loss(batch)` and `probabilities(network, x)`. Logs `train_loss`, `val_loss` (the mean negative
+    A subclass has `training_loss(batch)` and `probabilities(network, x)`. `limit` is the seconds that the phase may take,
+    `seconds_trained` what whole epochs have taken, both by `trainer.clock`. Logs `train_loss`, `val_loss` (the mean negative
     log-likelihood of the validation cases' classes) and `val_auc` (of two classes).
     """
 
@@ -34,7 +36,9 @@ class Phase(pl.LightningModule, ABC):
         self.average = AveragedModel(network, multi_avg_fn=running_mean(ema), use_buffers=True)
         self.average.requires_grad_(False)
         self.seconds_trained = 0.0
-        self._clock = 0.0
+        self.limit = math.inf
+        self._clock = time.process_time if config.trainer.clock == "processor" else time.monotonic
+        self._began: float | None = None
         self._seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     @abstractmethod
@@ -58,8 +62,13 @@ class Phase(pl.LightningModule, ABC):
             self.device.type, torch.bfloat16, enabled=wants_bf16(self.config.trainer.precision, self.device)
         )
 
+    def share_of_time(self) -> float:
+        """How much of `limit` is over; 0 without one."""
+        now = 0.0 if self._began is None else self._clock() - self._began
+        return (self.seconds_trained + now) / self.limit
+
     def on_train_epoch_start(self) -> None:
-        self._clock = time.monotonic()
+        self._began = self._clock()
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         loss = self.training_loss(batch)
@@ -77,7 +86,8 @@ class Phase(pl.LightningModule, ABC):
         self.average.update_parameters(self.network)
 
     def on_train_epoch_end(self) -> None:
-        self.seconds_trained += time.monotonic() - self._clock
+        self.seconds_trained += self._clock() - self._began
+        self._began = None
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         self._seen.append((self.probabilities(self.average.module, batch["x"]).float(), batch["y"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import torch
@@ -82,7 +83,6 @@ def _guidance(
     if config.trainer.balance == "weights":
         weights = class_weights(train.labels, len(config.data.classes))
     module = GuidanceTraining(config, network.guide, weights)
-    limit = config.trainer.max_minutes
     if resume and (config.folder / "guidance.done").exists():
         load_best(config.folder / "guidance.best.ckpt", module)
         best = module.average.module
@@ -95,7 +95,7 @@ def _guidance(
             train,
             val,
             # half of the time, so that the labels' phase has its own
-            seconds=None if limit is None else 30 * limit,
+            seconds=30 * (config.trainer.max_minutes or math.inf),
             resume=resume,
             quiet=quiet,
         )
@@ -114,7 +114,6 @@ def _labels(
 ) -> tuple[LabelDiffusion, float]:
     """Phase 2; returns the averaged network of its best epoch, and the seconds of both phases."""
     module = LabelTraining(config, network)
-    limit = config.trainer.max_minutes
-    left = None if limit is None else max(60 * limit - seconds, 1.0)
+    left = max(60 * (config.trainer.max_minutes or math.inf) - seconds, 1.0)
     best = fit_phase(config, config.labels, "labels", module, train, val, seconds=left, resume=resume, quiet=quiet)
     return best, seconds + module.seconds_trained

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,19 +18,20 @@ from DiffusionCore.benchmark.classify.datasets import Cases, Dataset, Source, ch
 from DiffusionCore.benchmark.classify.explanation import (
     assembled,
     content,
-    edge_value,
+    elsewhere,
     explain,
     masked,
     mosaics,
     only,
 )
-from DiffusionCore.benchmark.classify.record import Facts, predict_all, read_record, write_record
+from DiffusionCore.benchmark.classify.plan import chosen_parts, estimate, planned
+from DiffusionCore.benchmark.classify.record import Facts, is_whole, predict_all, read_record, write_record
 from DiffusionCore.benchmark.classify.run import run_classify_benchmark
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
 from DiffusionCore.benchmark.classify.spoiling import LEVELS, spoiled
 from DiffusionCore.errors import InputError, UsageError
 from DiffusionCore.models import ClassifySpec, load_classifier
-from DiffusionCore.progress import silent
+from DiffusionCore.progress import Progress, silent
 
 
 def tissue(count: int, seed: int, edge: int = 16) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +85,12 @@ class Trained:
 
 
 def tools(trained: Trained) -> Toolbox:
-    return Toolbox(train=trained, augment=lambda source: lambda x, generator: x, threshold=lambda given: 0.5)
+    return Toolbox(
+        train=trained,
+        recipe=lambda source: "seed: 1",
+        augment=lambda source: lambda x, generator: x,
+        threshold=lambda given: 0.5,
+    )
 
 
 def test_cases_come_with_their_subjects(data):
@@ -91,6 +98,22 @@ def test_cases_come_with_their_subjects(data):
     assert data.test.images.dtype == np.float32
     assert data.test.images.max() < 2
     assert len(np.unique(data.test.subjects)) == 8
+
+
+@pytest.mark.parametrize("name", ["adrenal", "adrenal-64", "mr-sarcoma"])
+def test_cases_are_those_that_our_own_training_sees(name, shared_data):
+    """The rivals, and the test, get what training gets: the same voxels (the sarcoma cubes over 1050 all), labels, subjects."""
+    from DiffusionCore.training.classify.cases import read_cases
+    from DiffusionCore.training.config_file import load_config
+
+    source = find_source(name)
+    wanted = load_config(Path(__file__).parents[3] / source.config).data
+    assert (source.file, source.kind, source.classes) == (wanted.file.as_posix(), wanted.input, wanted.classes)
+    found = read_dataset(source, shared_data)
+    cases = read_cases(wanted.model_copy(update={"root": shared_data}), "val")
+    assert np.array_equal(found.val.images, cases.images.astype(np.float32))
+    assert np.array_equal(found.val.labels, cases.labels)
+    assert found.val.subjects.tolist() == list(cases.subjects)
 
 
 def test_a_subject_in_two_splits_is_refused(data):
@@ -166,26 +189,63 @@ def test_an_epoch_shows_every_case_once(data):
     assert len(torch.unique(seen)) == 48
 
 
-def test_records_come_back_and_only_for_their_cases(data, tmp_path):
+def test_records_come_back(data, tmp_path):
     predict, _ = majority(data)
-    write_record(tmp_path, predict_all("majority", 0, data, predict, Facts(parameters=1)))
-    back = read_record(tmp_path, "majority", 0, data)
+    assert not is_whole(tmp_path)
+    write_record(tmp_path, predict_all(data, predict, Facts(parameters=1)))
+    assert is_whole(tmp_path)
+    back = read_record(tmp_path)
     assert back.noisy.shape == (len(LEVELS["volume"]), 64, 2)
     assert back.facts.parameters == 1
-    assert read_record(tmp_path, "majority", 1, data) is None
-    assert read_record(tmp_path, "majority", 0, replace(data, test=data.val)) is None
+
+
+def test_a_part_is_kept_by_all_that_it_depends_on(data, tmp_path):
+    def folders(data=data, minutes=1.0, recipe="seed: 1") -> dict[str, str]:
+        return {part.name: part.folder.name for part in planned(ARMS, 2, data, minutes, recipe, tmp_path)}
+
+    first = folders()
+    assert folders() == first
+    assert len(set(first.values())) == len(first) == 2 * len(ARMS) - 2  # what is hardly trained has one seed
+    for other in (folders(minutes=2.0), folders(recipe="seed: 2")):
+        assert {name for name in first if other[name] == first[name]} == {"logistic-0", "majority-0"}
+    spoilt = replace(data, test=replace(data.test, images=data.test.images + 1))
+    assert not set(folders(data=spoilt).values()) & set(first.values())
+
+
+def test_the_guidance_network_is_trained_with_ours(data, tmp_path):
+    parts = {part.name: part for part in planned(ARMS, 1, data, 12.0, "", tmp_path)}
+    assert parts["guidance-0"].trained == parts["ours-0"].folder != parts["guidance-0"].folder
+    assert parts["guidance-0"].minutes == 0
+
+
+def test_hours_are_those_of_what_is_missing(data, tmp_path):
+    parts = planned(ARMS, 3, data, 12.0, "", tmp_path)
+    assert estimate(parts, parts).startswith("0 of 23 parts are there; 23 to do: 3.6 hours")
+    chosen = chosen_parts(parts, ["resnet18", "ours-1"])
+    assert [part.name for part in chosen] == ["resnet18-0", "ours-1", "resnet18-1", "resnet18-2"]
+    assert "4 to do: 48 minutes" in estimate(parts, chosen)
+    with pytest.raises(UsageError, match="no part 'ours-7'"):
+        chosen_parts(parts, ["ours-7"])
 
 
 def test_masking_and_showing_only():
     image = np.arange(64.0).reshape(4, 4, 4)
     extent = np.array([2, 2, 2])
-    hidden = masked(image, [np.array([0, 0, 0])], extent, -1.0)
-    assert np.sum(hidden == -1) == 8
-    shown = only(image, [np.array([2, 2, 2])], extent, -1.0)
+    hidden = masked(image, [np.array([2, 2, 2])], extent)
+    assert np.sum(hidden == 0) == 8 + 1
+    shown = only(image, [np.array([2, 2, 2])], extent)
     assert np.array_equal(shown[2:, 2:, 2:], image[2:, 2:, 2:])
-    assert np.sum(shown == -1) == 56
-    assert edge_value(np.pad(np.ones((2, 2, 2)), 1)) == 0
-    assert content(np.pad(np.ones((2, 2, 2)), 1), np.array([0, 0, 0]), extent, 0.0) == pytest.approx(1 / 8)
+    assert np.sum(shown == 0) == 56
+    assert content(np.pad(np.ones((2, 2, 2)), 1), np.array([0, 0, 0]), extent) == pytest.approx(1 / 8)
+
+
+def test_random_places_show_half_as_much_as_the_one_pointed_at():
+    image = np.zeros((12, 12, 12))
+    image[:, :, :4] = 1
+    extent, rng = np.array([4, 4, 4]), np.random.default_rng(0)
+    places = [elsewhere(image, np.array([0, 0, 0]), extent, rng) for _ in range(30)]
+    assert all(place[2] <= 2 for place in places)
+    assert len({tuple(place) for place in places}) > 20
 
 
 def test_eight_cubes_lie_in_the_order_of_their_octants():
@@ -197,8 +257,7 @@ def test_eight_cubes_lie_in_the_order_of_their_octants():
 class Bright:
     """A network that points at the brightest corner, and says tumour where anything is bright."""
 
-    class config:
-        region = (4, 4, 4)
+    config = SimpleNamespace(region=(4, 4, 4))
 
     def encode(self, x: torch.Tensor):
         places, p = [], []
@@ -208,17 +267,18 @@ class Bright:
             places.append([list(map(int, best))])
             p.append(torch.sigmoid(20 * (means.max() - 0.7)))
         p = torch.stack(p)
-        guidance = type("G", (), {})()
-        guidance.regions = torch.tensor(places)
-        guidance.probabilities = torch.stack((1 - p, p), dim=1)
-        return guidance
+        return SimpleNamespace(regions=torch.tensor(places), where=x[:, 0], probabilities=torch.stack((1 - p, p), 1))
+
+    def sample(self, guidance, samples: int, steps: int) -> torch.Tensor:
+        return guidance.probabilities.expand(samples, -1, -1)
 
 
-def test_a_model_that_looks_where_the_tumour_is_passes_all_three(data):
-    model = type("M", (), {"network": Bright()})()
-    found = explain(model, data)
-    assert found.deletion.estimate > 0.9
-    assert found.insertion.estimate > 0.9
+def test_a_model_that_looks_where_the_tumour_is_passes_all(data):
+    spec = ClassifySpec(classes=["other", "tumour"], size=(16,) * 3, spacing_mm=2.0, steps=1, samples=2)
+    model = SimpleNamespace(network=Bright(), card=SimpleNamespace(input="volume", classify=spec))
+    found = explain(model, data.test, "volume")
+    assert found.cases == 32
+    assert min(one.estimate for one in (found.deletion, found.insertion, found.drawn)) > 0.9
     hits, whose = mosaics(model, with_eight_others(data.test), np.random.default_rng(0))
     assert hits.mean() > 0.95
     assert len(whose) == len(hits) > 20
@@ -236,8 +296,9 @@ def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, t
     found = run_classify_benchmark(tmp_path / "out", root, "mr-sarcoma", tools(trained), minutes=1, seeds=2, arms=arms)
     assert [r.arm.name for r in found.results] == ["ours", "guidance", "logistic", "majority", "no-local"]
     overrides = {arm.name: arm.overrides for arm in ARMS}
-    assert ((), 0, 1, "ours-0") in trained.calls
-    assert (overrides["no-local"], 1, 1, "no-local-1") in trained.calls
+    asked = [(*call[:3], call[3].rsplit("-", 1)[0]) for call in trained.calls]
+    assert ((), 0, 1, "ours-0") in asked
+    assert (overrides["no-local"], 1, 1, "no-local-1") in asked
     ours = found.results[0]
     assert ours.arm.name == OURS
     assert len(ours.runs) == 2
@@ -245,14 +306,36 @@ def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, t
     assert len(found.results[2].tests) == 2
     assert {"AUC", "deletion beats random"} <= {gate.gate for gate in found.gates}
     report = (tmp_path / "out" / "classify-mr-sarcoma.md").read_text()
-    for heading in ("## Gates", "## Beside ours", "## Against noise", "## Sampling steps", "## Out of range"):
+    headings = ("Gates", "Beside ours", "Against noise", "Sampling steps", "Range of the samples", "Explanation")
+    for heading in (*(f"## {name}" for name in headings), "## Out of range"):
         assert heading in report
     rows = list(csv.DictReader((tmp_path / "out" / "classify-mr-sarcoma.csv").open()))
     assert {row["arm"] for row in rows} == {r.arm.name for r in found.results}
     assert all(path.exists() for path in found.files)
     before = len(trained.calls)
     run_classify_benchmark(tmp_path / "out", root, "mr-sarcoma", tools(trained), minutes=1, seeds=2, arms=arms)
-    assert trained.calls[before:] == [((), 0, 1, "ours-0")]  # only asked for its model, which is there
+    assert [call[:3] for call in trained.calls[before:]] == [((), 0, 1)]  # only asked for its model, which is there
+
+
+def test_parts_are_made_one_by_one(root, model_folder, tmp_path):
+    pytest.importorskip("sklearn")
+    trained, said = Trained(model_folder), []
+
+    def go(*only: str):
+        return run_classify_benchmark(
+            *(tmp_path, root, "mr-sarcoma", tools(trained)), minutes=6, seeds=2, arms=chosen_arms(["majority"]), only=only,
+            progress=Progress(lambda event: said.append(event.message)),
+        )  # fmt: skip
+
+    assert [part.row for part in go().parts][:2] == [("ours-0", 6, "missing"), ("guidance-0", 0, "missing")]
+    assert "0 of 5 parts are there; 5 to do: 12 minutes" in "".join(filter(None, said))
+    assert not trained.calls
+    assert not go("ours-1").results
+    assert [call[1] for call in trained.calls] == [1]
+    assert sorted(part.name for part in go("majority").parts if part.done) == ["majority-0", "ours-1"]
+    assert not list(tmp_path.glob("*.md"))
+    assert len(go("ours", "guidance").results) == 3  # all parts are there now: the tables are written
+    assert (tmp_path / "classify-mr-sarcoma.md").exists()
 
 
 @pytest.mark.parametrize(
@@ -261,6 +344,7 @@ def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, t
         (["--minutes", "0"], "--minutes must be above 0"),
         (["--seeds", "0"], "--seeds 1 or more"),
         (["--arms", "vgg"], "no arm 'vgg'"),
+        (["--parts", "ours-3"], "no part 'ours-3'"),
         (["--config", "none.yaml"], "none.yaml is not here"),
     ],
 )

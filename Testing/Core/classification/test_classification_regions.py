@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from DiffusionCore.classification import crop_regions, top_regions
-from DiffusionCore.classification.regions import candidate_starts, window_means
+from DiffusionCore.classification import LabelDiffusion, crop_regions, pointed_regions, preset, top_regions
+from DiffusionCore.classification.regions import candidate_starts, region_evidence, window_means
 
 
 def overlap(a: list[int], b: list[int], size: tuple[int, ...]) -> bool:
@@ -81,3 +81,61 @@ def test_every_corner_of_a_scan_can_be_pointed_at(corner):
     saliency[(0, *(3 * c for c in corner))] = 1.0
     found = top_regions(saliency, (30, 26, 22), (8, 8, 8), (4, 4, 4), 1).tolist()[0][0]
     assert found == [c * (n - 8) for c, n in zip(corner, (30, 26, 22), strict=True)]
+
+
+def bar() -> torch.Tensor:
+    """An outline (1, 1, 28, 28, 28): a bar of 4×4×20 voxels along the last axis, nothing elsewhere."""
+    image = torch.zeros(1, 1, 28, 28, 28)
+    image[..., 12:16, 12:16, 4:24] = 1
+    return image
+
+
+def test_evidence_over_empty_cells_does_not_count_where_there_is_a_structure():
+    saliency = torch.ones(1, 4, 4, 4)
+    saliency[..., 2:] = 0.5  # less over the bar's far half
+    structure = bar()[:, 0] > 0
+    free = top_regions(saliency, (28, 28, 28), (8, 8, 8), (4, 4, 4), 2)
+    kept = top_regions(saliency, (28, 28, 28), (8, 8, 8), (4, 4, 4), 2, structure)
+    assert free[0, 0].tolist() == [0, 0, 0]  # empty, and as good as any
+    for place in kept[0].tolist():
+        k, j, i = place
+        assert structure[0, k : k + 8, j : j + 8, i : i + 8].any()
+    assert kept[0, 0, 2] < kept[0, 1, 2]
+
+
+def test_evidence_of_a_region_is_the_maps_mean_over_the_structure_in_it():
+    saliency = torch.zeros(1, 4, 4, 4)
+    saliency[..., 0] = 0.8
+    structure = torch.zeros(1, 8, 8, 8, dtype=torch.bool)
+    structure[..., 0:2, 0:2, 0] = True  # where the map, linear between cells, is still at its end's value
+    starts = torch.tensor([[[0, 0, 0], [4, 4, 4]]])
+    assert region_evidence(saliency, starts, (4, 4, 4), structure)[0].tolist() == pytest.approx([0.8, 0.0])
+
+
+@pytest.mark.parametrize("on_structure", [False, True])
+def test_a_person_is_pointed_to_the_structure_of_an_outline(on_structure):
+    torch.manual_seed(0)
+    network = LabelDiffusion(preset("small", on_structure=on_structure)).eval()
+    x = bar()
+    with torch.no_grad():
+        guidance = network.encode(x)
+    shown, evidence = pointed_regions(guidance, x, network.config, outline=True)
+    assert shown.shape == guidance.regions.shape == (1, 5, 3)
+    k, j, i = shown[0, 0].tolist()
+    assert x[0, 0, k : k + 8, j : j + 8, i : i + 8].sum() > 64
+    assert 0 < evidence[0, 0] <= 1
+    assert (evidence[0] == 0).sum() >= 1  # five regions of 8 don't all meet a bar of 20
+    grey, weights = pointed_regions(guidance, x, network.config, outline=False)
+    assert torch.equal(grey, guidance.regions)
+    assert (weights > 0).all()
+
+
+def test_the_local_encoder_looks_at_the_structure_if_told():
+    torch.manual_seed(0)
+    x = bar()
+    for on_structure in (False, True):
+        network = LabelDiffusion(preset("small", on_structure=on_structure)).eval()
+        network.guide.saliency.classify.weight.data.zero_()  # the same evidence in every cell
+        with torch.no_grad():
+            k, j, i = network.encode(x).regions[0, 0].tolist()
+        assert bool(x[0, 0, k : k + 8, j : j + 8, i : i + 8].any()) == on_structure

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from DiffusionCore.errors import UsageError
-from DiffusionCore.metrics.calibration import fit_temperature, reliability_curve, with_temperature
+from DiffusionCore.metrics.calibration import fit_temperature, range_coverage, reliability_curve, with_temperature
 from DiffusionCore.metrics.classifier import (
     FIGURES,
     Predictions,
@@ -159,6 +159,18 @@ def test_temperature_is_found_again():
 def test_temperature_keeps_the_order():
     p = noisy(50, classes=3).probabilities
     assert np.array_equal(with_temperature(p, 3.0).argmax(axis=1), p.argmax(axis=1))
+
+
+def test_ranges_hold_where_the_share_that_came_true_lies_in_them():
+    """Twenty cases said 0.2, of which 5 came true, and twenty said 0.8, of which 16 did: a quarter, and four fifths."""
+    p = np.repeat([0.2, 0.8], 20)
+    labels = np.r_[np.arange(20) < 5, np.arange(20) < 16].astype(int)
+    given = Predictions(np.stack([1 - p, p], axis=1), labels)
+    narrow, wide = (range_coverage(given, p - half, p + half, groups=2) for half in (0.02, 0.1))
+    assert (narrow.groups, narrow.covered, narrow.width) == (2, 1, pytest.approx(0.04))
+    assert wide.covered == 2
+    with pytest.raises(UsageError, match="50 cases"):
+        range_coverage(given, p, p, groups=50)
 
 
 def test_reliability_of_honest_probabilities_is_the_diagonal():

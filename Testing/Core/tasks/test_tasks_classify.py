@@ -13,6 +13,7 @@ from DiffusionCore.metrics.familiarity import fit_familiarity
 from DiffusionCore.models import FamiliarSpec, load_classifier, read_card
 from DiffusionCore.progress import Progress
 from DiffusionCore.tasks.classification.classify import classify
+from DiffusionCore.tasks.classification.files import inside_box
 from DiffusionCore.tasks.classification.input import masked_structure
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import box_slices, to_canonical_axes, to_ras
@@ -165,9 +166,23 @@ def test_probabilities_with_intervals_saliency_and_regions(labelmap):
     assert found.saliency.shape == mask.shape
     np.testing.assert_allclose(found.saliency.ijk_to_ras, mask.ijk_to_ras)
     assert 0 <= found.saliency.voxels.min() <= found.saliency.voxels.max() <= 1
-    assert len(found.regions) == 5
+    assert 1 <= len(found.regions) <= 5
     assert found.provenance["model"]["name"] == "tiny-labelmap"
     assert found.provenance["sampling"] == {"samples": 8, "steps": 4, "seed": 2}
+
+
+@pytest.mark.parametrize("region", [None, (slice(5, 60), slice(2, 64), slice(0, 64))])
+def test_saliency_and_regions_of_a_label_map_lie_on_its_structure(labelmap, region):
+    mask = gland()
+    mask.voxels.setflags(write=True)
+    mask.voxels[0, 0, 0] = 1  # a speck, which is left out
+    found = classify(mask, loaded=labelmap, region=region)
+    shown = found.saliency.voxels > 0
+    assert not shown[0, 0, 0]
+    assert not (shown & (mask.voxels == 0)).any()
+    assert shown[32, 32, 32]
+    for box in found.regions:
+        assert (inside_box(mask, box) & (mask.voxels > 0)).any()
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_does_not(labelmap):

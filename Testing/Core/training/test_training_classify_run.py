@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from DiffusionCore.training.classify.guidance_phase import GuidanceTraining
 from DiffusionCore.training.classify.label_phase import LabelTraining
 from DiffusionCore.training.classify.loader import EpochOrder, class_weights
 from DiffusionCore.training.classify.phase import running_mean
+from DiffusionCore.training.classify.rates import cosine_with_warmup
 from DiffusionCore.training.classify.threshold import balanced_threshold
 from DiffusionCore.training.run import train
 
@@ -254,3 +256,41 @@ def test_the_threshold_lies_half_way_between_two_normal_classes():
 def test_a_threshold_of_no_information_is_still_one():
     labels = np.array([0, 1, 0, 1])
     assert balanced_threshold(Predictions(np.full((4, 2), 0.5), labels)) == 0.5
+
+
+def test_a_cosine_follows_the_steps_or_the_time_whichever_is_further():
+    optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    spent = {"share": 0.0}
+    rate = cosine_with_warmup(optimiser, 100, lambda: spent["share"])["scheduler"].lr_lambdas[0]
+    assert rate(55) == pytest.approx(0.5)
+    assert rate(100) == pytest.approx(0)
+    spent["share"] = 0.55
+    assert rate(3) == pytest.approx(0.5)
+    spent["share"] = 2.0
+    assert rate(3) == pytest.approx(0)
+
+
+def test_minutes_of_the_processor_do_not_pass_while_it_waits():
+    def share(clock: str) -> float:
+        module = GuidanceTraining(config(trainer={"clock": clock}), small().guide, None)
+        module.limit = 0.2
+        assert module.share_of_time() == 0
+        module.on_train_epoch_start()
+        time.sleep(0.1)
+        module.on_train_epoch_end()
+        return module.share_of_time()
+
+    assert share("wall") >= 0.5
+    assert share("processor") < 0.25
+
+
+def test_a_phase_ends_with_its_time(place):
+    """Half of 0.02 minutes for phase 1: 0.6 s, where a thousand epochs would take minutes."""
+    train(
+        place / "balls.yaml",
+        ["name=timed", "guidance.epochs=1000", "labels.epochs=1", "trainer.max_minutes=0.02"],
+        quiet=True,
+    )
+    with next((place / "runs" / "timed").glob("csv/guidance-*/metrics.csv")).open() as file:
+        epochs = {int(row["epoch"]) for row in csv.DictReader(file)}
+    assert 1 <= len(epochs) < 200

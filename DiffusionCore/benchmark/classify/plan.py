@@ -1,0 +1,107 @@
+"""The parts of a comparison, an arm with a seed each: which are there, which are missing, and how many hours those take."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from DiffusionCore.benchmark.classify import cnn_rivals
+from DiffusionCore.benchmark.classify.arms import GUIDANCE, OURS, Arm
+from DiffusionCore.benchmark.classify.datasets import SPLITS, Dataset
+from DiffusionCore.benchmark.classify.record import is_whole
+from DiffusionCore.benchmark.classify.spoiling import LEVELS
+from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.errors import UsageError
+
+HEAD = ("part", "minutes", "state")
+NUMBERS = (cnn_rivals.BATCH, cnn_rivals.RATE, cnn_rivals.DECAY, cnn_rivals.SMOOTHING, cnn_rivals.WARM_UP)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One arm with one seed.
+
+    folder   where its training and its predictions are kept; its name ends in a hash of all that they depend on
+    trained  folder of the training that it is read off: its own; of the guidance network that of ours
+    minutes  of training that it takes: none for what is hardly trained, or trained with another part
+    """
+
+    arm: Arm
+    seed: int
+    folder: Path
+    trained: Path
+    minutes: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.arm.name}-{self.seed}"
+
+    @property
+    def done(self) -> bool:
+        """Whether its predictions are there."""
+        return is_whole(self.folder)
+
+    @property
+    def row(self) -> tuple[str, float, str]:
+        """For a table with the head `HEAD`."""
+        return self.name, round(self.minutes, 2), "there" if self.done else "missing"
+
+
+def planned(arms: Iterable[Arm], seeds: int, data: Dataset, minutes: float, recipe: str, work: Path) -> list[Part]:
+    """Every part, seed by seed, so that a run that is stopped has compared all arms as far as it came.
+
+    recipe  the text of our own training's configuration. What is hardly trained has one seed.
+    """
+    cases = digest(
+        *(getattr(getattr(data, split), field).tobytes() for split in SPLITS for field in ("images", "labels")),
+        json.dumps([data.source.kind, LEVELS[data.source.kind], [c.subjects.tolist() for c in (data.val, data.test)]]),
+    )
+
+    def folder(arm: Arm, seed: int) -> Path:
+        training = (minutes, recipe, list(arm.overrides), NUMBERS) if arm.kind != "simple" else ()
+        key = digest(cases, json.dumps([arm.name, seed, *training]))
+        return work / f"{arm.name}-{seed}-{key[:10]}"
+
+    parts = []
+    for seed in range(seeds):
+        for arm in arms:
+            if arm.kind == "simple" and seed:
+                continue
+            own = folder(arm, seed)
+            ours = folder(next(a for a in arms if a.name == OURS), seed) if arm.name == GUIDANCE else own
+            parts.append(Part(arm, seed, own, ours, minutes if arm.trained else 0.0))
+    return parts
+
+
+def chosen_parts(parts: Sequence[Part], names: Sequence[str] | None) -> list[Part]:
+    """The parts of these names: an arm's, `resnet18`, or one of them, `resnet18-2`; all without names.
+
+    Raises `UsageError` for a name that is neither.
+    """
+    if names is None:
+        return list(parts)
+    known = {name for part in parts for name in (part.name, part.arm.name)}
+    if unknown := sorted(set(names) - known):
+        raise UsageError(f"there is no part {unknown[0]!r}; there are {', '.join(part.name for part in parts)}")
+    return [part for part in parts if {part.name, part.arm.name} & set(names)]
+
+
+def estimate(parts: Sequence[Part], chosen: Sequence[Part]) -> str:
+    """What is there, and how long the rest takes on one idle core, in a sentence."""
+    missing = [part for part in chosen if not part.done]
+    words = f"{sum(part.done for part in parts)} of {len(parts)} parts are there; "
+    if not missing:
+        return words + "nothing is to be trained"
+    spent = in_words(60 * sum(part.minutes for part in missing))
+    return words + f"{len(missing)} to do: {spent} of training on one core, and some minutes of measuring"
+
+
+def digest(*content: bytes | str) -> str:
+    """A hash of all the contents, in their order."""
+    found = hashlib.sha256()
+    for one in content:
+        found.update(hashlib.sha256(one.encode() if isinstance(one, str) else one).digest())
+    return found.hexdigest()
