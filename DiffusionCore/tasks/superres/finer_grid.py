@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import UsageError
-from ...volume import Volume
+from ...errors import InputError, UsageError
+from ...volume import Volume, free_memory
 from .options import SuperResolveOptions
 
 # Spacings that agree to this are the same: headers hold rounded decimals.
 SAME = 1e-3
+# What super-resolution holds at once of each voxel of the finer grid, beside the network: seven float32 arrays.
+BYTES = 28
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,17 @@ def finer_grid(volume: Volume, asked: SuperResolveOptions) -> FinerGrid:
     else:
         factors = (asked.factor or 2.0,) * 3
     return on_the_same_box(volume, factors, notes)
+
+
+def check_room(grid: FinerGrid) -> None:
+    """Raise `InputError` if the finer scan does not fit into the memory that is free."""
+    needed, free = BYTES * math.prod(grid.shape), free_memory.free_memory()
+    if free is not None and needed > free:
+        size = "×".join(map(str, reversed(grid.shape)))
+        raise InputError(
+            f"{size} voxels take {needed / 1e9:.1f} GB while they are made, and {free / 1e9:.1f} GB of memory are free; "
+            "take a smaller factor, or a part of the scan"
+        )
 
 
 def slice_axis(volume: Volume) -> int:

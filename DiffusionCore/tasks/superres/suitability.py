@@ -20,6 +20,9 @@ from .options import SuperResolveOptions
 if TYPE_CHECKING:
     from ...models import Card
 
+# Slices so many times as far apart as the plane is fine were hardly measured as a plane is.
+THICK = 2.0
+
 
 def check_resolvable(volume: Volume, stages: Sequence[Stage], noise: NoiseEstimate, *, force: bool) -> tuple[str, ...]:
     """Warnings, as sentences. Raises `Refused` for what a card refuses, unless `force`."""
@@ -34,6 +37,7 @@ def check_resolvable(volume: Volume, stages: Sequence[Stage], noise: NoiseEstima
     found += spacing_concerns(volume, first)
     if volume.modality == first.modality and noise.reliable:
         found += noise_concerns(volume, first, noise)
+    found += thickness_concerns(volume, stages)
     for stage in stages:
         largest, trained = max(stage.factors), stage.spec.factor
         if not trained.low * 0.95 <= largest <= trained.high * 1.05:
@@ -48,6 +52,17 @@ def check_resolvable(volume: Volume, stages: Sequence[Stage], noise: NoiseEstima
     if refused and not force:
         raise Refused(f"{refused[0]}; --force to go on")
     return tuple(what for _, what in found)
+
+
+def thickness_concerns(volume: Volume, stages: Sequence[Stage]) -> list[tuple[str, str]]:
+    """Whether slices are much thicker than the plane is fine, and a model that knows nothing of slices is to thin them."""
+    across, finest = slice_axis(volume), min(volume.spacing)
+    distance = volume.spacing[across]
+    blind = any(s.spec.kind == "kspace" and min(s.factors) > 1 for s in stages)
+    if not blind or distance <= THICK * finest:
+        return []
+    said = f"slices {distance:.3g} mm apart are taken to be as sharp as the plane of {finest:.3g} mm"
+    return [("slices", f"{said}; --axes slice makes them thin")]
 
 
 def noise_concerns(volume: Volume, card: Card, noise: NoiseEstimate) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from ..enhance import check_same_grid, refuse_kind
 from ..options import parse_options
 from .cascade import Stage, axis_groups, chosen_models, plan_cascade
 from .consistency import Consistency, make_consistent
-from .finer_grid import FinerGrid, finer_grid
+from .finer_grid import FinerGrid, check_room, finer_grid
 from .finer_padding import padding_at, without_padding
 from .options import SuperResolveOptions
 from .provenance import superres_provenance
@@ -76,6 +76,7 @@ def super_resolve(
         volume = replace(volume, modality=asked.modality)
     refuse_kind(volume)
     grid = finer_grid(volume, asked)
+    check_room(grid)
     stages = cascade(volume, grid, asked, loaded)
     progress.stage("measure noise")
     noise = estimate_sigma(volume.voxels, volume.modality, volume.spacing)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +15,7 @@ from DiffusionCore.models import Range
 from DiffusionCore.models.card import ResolutionSpec
 from DiffusionCore.volume import Volume, read_volume, write_volume
 
-OK, USAGE, INPUT, MODEL, OUTPUT, REFUSED = 0, 2, 3, 4, 5, 7
+OK, USAGE, INPUT, MODEL, OUTPUT, DEVICE, REFUSED = 0, 2, 3, 4, 5, 6, 7
 TURN = np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
 
 
@@ -121,6 +121,100 @@ def test_each_case_ends_as_it_should(case: Case, place: Path, capsys: pytest.Cap
     assert result.shape == case.becomes
     centres = [v.ijk_to_ras @ [*(np.array(v.shape[::-1]) - 1) / 2, 1] for v in (scan(case), result)]
     np.testing.assert_allclose(*centres, atol=1e-3)
+
+
+def flat(folder: Path) -> list[str]:
+    return [str(write_volume(Volume(np.ones((8, 10, 12), np.int16), np.eye(4), "MR"), folder / "head.nii.gz"))]
+
+
+def pet(folder: Path) -> list[str]:
+    return [str(write_volume(replace(scan(CASES[0]), modality="OTHER"), folder / "pet_suv.nii.gz"))]
+
+
+def with_a(value: float) -> Callable[[Path], list[str]]:
+    """A file that holds the value once."""
+
+    def make(folder: Path) -> list[str]:
+        import nibabel
+
+        voxels = scan(CASES[0]).voxels.astype(np.float32)
+        voxels[1, 2, 3] = value
+        nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), folder / "head.nii.gz")
+        return [str(folder / "head.nii.gz")]
+
+    return make
+
+
+def truncated(folder: Path) -> list[str]:
+    path = write_volume(scan(CASES[0]), folder / "head.nii.gz")
+    path.write_bytes(path.read_bytes()[:200])
+    return [str(path)]
+
+
+def frames(folder: Path) -> list[str]:
+    import nibabel
+
+    nibabel.save(nibabel.Nifti1Image(np.ones((8, 8, 8, 3), np.int16), np.eye(4)), folder / "head.nii.gz")
+    return [str(folder / "head.nii.gz")]
+
+
+def head(*more: str) -> Callable[[Path], list[str]]:
+    """A good scan, and options."""
+    return lambda folder: [str(write_volume(scan(CASES[0]), folder / "head.nii.gz")), *more]
+
+
+def pickled(folder: Path) -> list[str]:
+    (folder / "model.pt").write_bytes(b"cos\nsystem\n")
+    return head("--model", str(folder / "model.pt"))(folder)
+
+
+AS_IN_THE_CORE = {
+    "missing file": (lambda folder: [str(folder / "head.nii.gz")], INPUT, "no such file"),
+    "truncated file": (truncated, INPUT, "truncated"),
+    "NaN": (with_a(np.nan), INPUT, "NaN"),
+    "infinite": (with_a(np.inf), INPUT, "infinite"),
+    "4D": (frames, INPUT, "--frame 0"),
+    "constant": (flat, INPUT, "same value"),
+    "PET by its name": (pet, REFUSED, "PET"),
+    "pickle as a model": (pickled, MODEL, "pickle"),
+    "model of another task": (head("--model", "sr-other"), MODEL, "does not super-resolve"),
+    "no such device": (head("--device", "cuda:97"), DEVICE, "no such device"),
+    "steps 0": (head("--steps", "0"), USAGE, "--steps must be 1 to 1000, got 0"),
+    "seed -1": (head("--seed", "-1"), USAGE, "--seed must be 0 to"),
+    "strength 2": (head("--strength", "2"), USAGE, "--strength must be 0 to 1"),
+    "another format": (head("--figure", "f.doc"), USAGE, ".png"),
+    "roi outside": (head("--roi", "90:99,:,:"), USAGE, "takes nothing"),
+    "unknown option": (head("--colour", "1"), USAGE, "--colour"),
+}
+
+
+@pytest.mark.parametrize("name", AS_IN_THE_CORE)
+def test_what_no_task_can_use_is_said_as_by_the_others(
+    name: str, place: Path, make_model: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, code, said = AS_IN_THE_CORE[name]
+    if name == "model of another task":
+        make_model(place / "models" / "sr-other")
+        make = head("--model", str(place / "models" / "sr-other"))
+    words = make(place)
+    named = () if name.startswith("PET") else ("--modality", "MR")
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    assert main(["superres", words[0], str(place / "out.nii.gz"), *named, *words[1:], "--quiet"]) == code
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1, told
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+def test_nothing_that_is_there_is_written_over(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_volume(scan(CASES[0]), place / "head.nii.gz")
+    before = source.read_bytes()
+    assert main(["superres", str(source), str(source), "--modality", "MR", "--quiet", "--overwrite"]) == OUTPUT
+    assert "is the input itself" in capsys.readouterr().err
+    (place / "mine.nii.gz").write_bytes(b"mine")
+    assert main(["superres", str(source), str(place / "mine.nii.gz"), "--modality", "MR", "--quiet"]) == OUTPUT
+    assert "--overwrite" in capsys.readouterr().err
+    assert (place / "mine.nii.gz").read_bytes() == b"mine"
+    assert source.read_bytes() == before
 
 
 def test_dicom_in_derived_dicom_out(place: Path, dicom: ModuleType) -> None:

@@ -262,6 +262,22 @@ def test_slices_are_as_thick_as_given_within_what_was_trained(models: list[Model
     assert any("trained were" in warning for warning in result.warnings) == (options.get("thickness") == 12.0)
 
 
+def test_thick_slices_are_not_taken_for_a_sharp_axis_without_a_word(models: list[Model]) -> None:
+    said = "--axes slice makes them thin"
+    both = super_resolve(turned((6, 16, 16), (1, 1, 4)), loaded=models, factor=2, force=True)
+    assert any(said in warning for warning in both.warnings)
+    for volume, options in ((turned((6, 16, 16), (1, 1, 4)), {"axes": "slice"}), (turned((9, 9, 9), (1, 1, 1)), {})):
+        assert not any(said in w for w in super_resolve(volume, loaded=models, force=True, **options).warnings)
+
+
+def test_a_finer_scan_that_memory_does_not_hold_is_said_at_once(
+    models: list[Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("DiffusionCore.volume.free_memory.free_memory", lambda: 10**6)
+    with pytest.raises(InputError, match="72×64×64 voxels take"):
+        super_resolve(turned((16, 16, 18), (1, 1, 1)), loaded=models, factor=4)
+
+
 def test_a_gap_cannot_be_all(models: list[Model]) -> None:
     with pytest.raises(UsageError, match="leaves nothing"):
         super_resolve(turned((6, 16, 16), (1, 1, 4)), loaded=models, axes="slice", gap=4.0)
