@@ -91,7 +91,8 @@ def learned_methods(folder: Path) -> list[Method]:
     card = read_card(find_model(folder) / CARD)
     if card.network.state == "residual":
         name = card.name.removesuffix("-mr")  # the gates know the MR rivals by these names
-        return [model_method(name, card.summary, enhance, folder, kind="learned", steps=1)]
+        title = card.summary.rstrip(".").removesuffix(", for comparison")
+        return [model_method(name, title, enhance, folder, kind="learned", steps=1)]
     flat = card.network.unet.get("spatial_dims", 3) == 2
     return [
         model_method(

@@ -160,7 +160,8 @@ def _without_truth(observations: Sequence[Observation]) -> list[Verdict]:
         seen.add(o.case)
         for name, gate, holds in checks[o.case.table]:
             value = o.figures[name]
-            found.append(Verdict(o.case.table, o.case.subject, gate, f"{value:.3g}", holds(value)))
+            measured = f"{value:.3g}".replace("-", "−")
+            found.append(Verdict(o.case.table, o.case.subject, gate, measured, holds(value)))
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def markdown(
     plots: Sequence[Path] = (),
 ) -> str:
     """The whole report; `tuned` says whether the rivals' parameters were, `plots` lie beside it."""
-    parts = ["# Denoising, ours and theirs", EXPLAINED.format(tuned=TUNED if tuned else UNTUNED)]
+    explained = textwrap.fill(EXPLAINED.format(tuned=TUNED if tuned else UNTUNED), 120, break_on_hyphens=False)
+    parts = ["# Denoising, ours and theirs", explained]
     if gates:
         parts += ["## Gates", _table(("table", "level", "gate", "measured", "holds"), map(_gate_cells, gates))]
     seen = ""

@@ -54,7 +54,7 @@ def model_method(
         title=title,
         run=run,
         distribution="",
-        module="",
+        module="DiffusionCore.inference",  # torch is not on the clock, as other methods' packages are not
         licence="MIT",
         fingerprint=f"{weights} {code_checksum()} {json.dumps(options, sort_keys=True, default=str)}",
         modalities=(card.modality,),
