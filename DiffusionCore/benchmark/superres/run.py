@@ -72,7 +72,7 @@ def run_superres_benchmark(
     methods   ours and the learned rivals, beside the interpolations; the first of ours is the one that gates are about
     parts     names in `PARTS`: those tables alone, in files with these names behind `superres`; a whole run afterwards
               takes what they left in `cache`
-    quick     small crops: to see that everything runs
+    quick     small crops, in the folder `quick`: to see that everything runs
     cache     where results are kept; default: `cache/superres` in `out_folder`
     speed_of  the model whose ×2 of a whole scan is timed as the command, from cold; None: nothing is timed
 
@@ -87,7 +87,7 @@ def run_superres_benchmark(
     tables = {PARTS[part] for part in parts}
     chosen = [case for case in cases if not parts or case.table in tables]
     progress = progress or silent()
-    size = QUICK_SIZE if quick else None
+    size, out_folder = (QUICK_SIZE, out_folder / "quick") if quick else (None, out_folder)
     folder = ignored_folder(cache or out_folder / "cache" / "superres")
     tasks = [
         Task(case, method, place_of(folder, case, method, scan_of(case, data_root), size))

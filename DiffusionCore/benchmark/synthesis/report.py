@@ -17,7 +17,7 @@ from DiffusionCore.metrics.embedding import NAME
 from DiffusionCore.report.sheet import write_sheet
 from DiffusionCore.volume.atomic import atomic_file
 
-SHOWN = 16
+SHOWN, COLUMNS_SHOWN = 16, 8
 COLUMNS = {
     "kernel": "kernel distance",
     "frechet": "Fréchet distance",
@@ -34,9 +34,10 @@ EXPLAINED = """\
 {count} images an arm and sampling seed, of evenly spread slice heights; ± is half of the 95 % interval of the mean over
 {seeds} sampling seeds (Student's t), of one trained model each. Distances are to the training subjects' {train} slices in
 the embedding *{embedding}*. **Real** is the test subjects' {test} slices in sets of as many images, judged in the same way:
-the floor of the distances and the ceiling of precision and recall. *Memorised* is the share of images nearer to a training
-slice (or its mirror image) in pixels at 64 × 64 than 95 % of the test slices are: 5 % is what new subjects have; every
-image's nearest training slice is in synthesis-nearest.csv, and beneath the image in the second picture of each arm.
+the floor of the distances and the ceiling of precision and recall (± over the sets). *Memorised* is the share of images
+nearer to a training slice (or its mirror image) in pixels at 64 × 64 than 95 % of the test slices are: 5 % is what new
+subjects have; every image's nearest training slice is in synthesis-nearest.csv, and beneath the image in the second picture
+of each arm.
 *MS-SSIM* is between random pairs: lower is more diverse. *Inception Score* is on the probabilities of a logistic
 classifier of slice height in {classes} classes on the same embedding. *Height r* is the correlation of the height asked for
 with the height that ridge regression on the embedding's features, fitted to the training subjects, sees. Seconds are of the
@@ -85,15 +86,15 @@ def write_report(
 
 
 def write_pictures(folder: Path, judge: Judge, real: np.ndarray, made: dict[str, np.ndarray]) -> list[Path]:
-    """Of each arm two pictures of 16 images, evenly chosen: above as many real ones of the same order, and above the
-    training images that they are nearest to; and synthesis-nearest.csv with the nearest of all."""
+    """Of each arm two pictures of 16 images, evenly chosen, each image above a real one of about its height, and above the
+    training image that it is nearest to; and synthesis-nearest.csv with the nearest of all."""
     paths, nearest = [], []
     for name, images in made.items():
         found = judge.memorisation(images)
         for suffix, below in (("", evenly(real, SHOWN)), ("-nearest", evenly(judge.neighbours(found.which), SHOWN))):
-            rows = [*evenly(images, SHOWN), *below]
             path = folder / f"synthesis-{name}{suffix}.png"
-            paths.append(write_sheet(path, rows, (0.0, 1.0), columns=SHOWN // 2, overwrite=True))
+            shown = one_above_the_other(evenly(images, SHOWN), below)
+            paths.append(write_sheet(path, shown, (0.0, 1.0), columns=COLUMNS_SHOWN, overwrite=True))
         for number, (which, distance) in enumerate(zip(found.which, found.nearest, strict=True)):
             mirrored, index = divmod(int(which), len(judge.train.images))
             nearest.append((name, number, judge.train.subjects[index], index, mirrored, distance, found.limit))
@@ -103,6 +104,12 @@ def write_pictures(folder: Path, judge: Judge, real: np.ndarray, made: dict[str,
         writer.writerow(("arm", "image", "subject", "training_slice", "mirrored", "distance", "limit"))
         writer.writerows(nearest)
     return [*paths, table]
+
+
+def one_above_the_other(images: np.ndarray, below: np.ndarray) -> list[np.ndarray]:
+    """Row by row, so that in `COLUMNS_SHOWN` columns each image stands above its own."""
+    starts = range(0, len(images), COLUMNS_SHOWN)
+    return [each for n in starts for part in (images, below) for each in part[n : n + COLUMNS_SHOWN]]
 
 
 def evenly(images: np.ndarray, count: int) -> np.ndarray:

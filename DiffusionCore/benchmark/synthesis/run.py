@@ -52,13 +52,14 @@ def run_synthesis_benchmark(
     First of all it is said how long what was not drawn before will take; images are kept in `output`/synthesis-images, so
     that a run that was stopped goes on, and arms can be drawn one by one.
     inception   Inception weights on disk: its features instead of our embedding
-    quick       few images, to see that everything runs
+    quick       few images of two steps, in the folder `quick`, to see that everything runs
     Raises `InputError` for missing data, `ModelError` for models that cannot be compared.
     """
     progress = progress or silent()
     arms = load_arms(models)
     train, test = (read_real(root, split, arms[0].size) for split in ("train", "test"))
     if quick:
+        output = output / "quick"
         train, test, count, seeds = train.every(QUICK_STEP), test.every(QUICK_STEP), min(count, 8), tuple(seeds)[:1]
     progress.stage("real images")
     judge = Judge(train, test)

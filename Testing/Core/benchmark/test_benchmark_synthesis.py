@@ -13,6 +13,7 @@ from DiffusionCore.benchmark.synthesis.arms import blocks_of, draw, load_arms
 from DiffusionCore.benchmark.synthesis.gates import verdicts
 from DiffusionCore.benchmark.synthesis.judge import Figures, Judge
 from DiffusionCore.benchmark.synthesis.real import RealImages, read_real
+from DiffusionCore.benchmark.synthesis.report import one_above_the_other
 from DiffusionCore.benchmark.synthesis.results import ArmResult
 from DiffusionCore.benchmark.synthesis.run import run_synthesis_benchmark, sets_of
 from DiffusionCore.benchmark.synthesis.upscaling import upscaling_rows
@@ -172,6 +173,11 @@ def test_real_images_are_judged_in_sets_as_large_as_the_drawn_ones():
     assert len(sets_of(real, 100)) == 1
 
 
+def test_on_a_sheet_each_image_stands_above_its_own():
+    images, below = np.arange(10), np.arange(10) + 100
+    assert one_above_the_other(images, below) == [*range(8), *range(100, 108), 8, 9, 108, 109]
+
+
 def test_the_nearest_training_images_are_shown_as_they_are_or_mirrored(judge):
     copies = np.stack([judge.train.images[3], judge.train.images[5][:, ::-1]])
     found = judge.memorisation(copies)
@@ -196,6 +202,7 @@ def test_a_whole_small_run_writes_tables_and_pictures(models, folder, tmp_path):
     assert [result.name for result in found.results] == ["stages", "once"]
     pictures = {f"synthesis-{arm}{what}.png" for arm in ("stages", "once") for what in ("", "-nearest")}
     assert {path.name for path in found.files} == {"synthesis.md", "synthesis.csv", "synthesis-nearest.csv", *pictures}
+    tmp_path = tmp_path / "quick"
     text = (tmp_path / "synthesis.md").read_text()
     assert "**real**" in text and "bicubic" in text and "random-conv" in text
     with (tmp_path / "synthesis.csv").open() as file:
