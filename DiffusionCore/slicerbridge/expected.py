@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,22 +11,38 @@ import qt
 from ..volume import Volume
 
 KEY = "DiffusionCore/SecondsPerVoxel"
+NETWORK = ("denoise", "super-resolve", "sample")  # stages of a run in which the network works, with "stage 1 of 2", …
 
 
 def seconds_per_voxel(model: str, device: str) -> float | None:
-    """What is known of one pass of a model's network over one voxel on a device; None before it was measured."""
-    kept = qt.QSettings().value(f"{KEY}/{device}/{model}")
+    """What is known of one pass of a model's network over one voxel on a device; None before it was measured.
+
+    Of super-resolution a voxel is one of the result, with all that the models before the last one took.
+    """
+    return _kept(f"{device}/{model}")
+
+
+def keep_seconds_per_voxel(model: str, device: str, seconds: float) -> None:
+    """Keep a measured time for the sessions to come."""
+    _keep(f"{device}/{model}", seconds)
+
+
+def seconds_per_image(model: str, device: str, steps: int) -> float | None:
+    """What is known of one image of a model and those that follow it, by so many steps (0: the card's)."""
+    return _kept(f"{device}/{model}/image of {steps}")
+
+
+def _kept(name: str) -> float | None:
     try:
-        seconds = float(kept)
+        seconds = float(qt.QSettings().value(f"{KEY}/{name}"))
     except (TypeError, ValueError):
         return None
     return seconds if seconds > 0 else None
 
 
-def keep_seconds_per_voxel(model: str, device: str, seconds: float) -> None:
-    """Keep a measured time for the sessions to come."""
+def _keep(name: str, seconds: float) -> None:
     if seconds > 0:
-        qt.QSettings().setValue(f"{KEY}/{device}/{model}", repr(float(seconds)))
+        qt.QSettings().setValue(f"{KEY}/{name}", repr(float(seconds)))
 
 
 def expected_seconds(model: str, device: str, voxels: int, passes: int) -> float | None:
@@ -36,14 +53,18 @@ def expected_seconds(model: str, device: str, voxels: int, passes: int) -> float
 
 def learn_from_run(provenance: Mapping[str, Any], device: str) -> None:
     """Keep what a finished run says about the speed of its model on the device that was asked for."""
-    plan = provenance.get("plan")
-    seconds = provenance.get("seconds", {}).get("denoise")
-    if not plan or not seconds or plan.get("fallbacks"):
+    stages = provenance.get("seconds", {})
+    seconds = sum(spent for name, spent in stages.items() if name in NETWORK or name.startswith("stage "))
+    if not seconds or provenance.get("plan", {}).get("fallbacks"):
         return
-    voxels = 1
-    for size in provenance["output"].get("shape_kji", provenance["input"]["shape_kji"]):
-        voxels *= size
-    keep_seconds_per_voxel(provenance["model"]["name"], device, seconds / (voxels * plan["network_passes"]))
+    model = provenance["model"]["name"]
+    if "input" not in provenance:  # made from noise
+        asked = provenance["options"]
+        _keep(f"{device}/{model}/image of {asked['steps'] or 0}", seconds / asked["count"])
+        return
+    voxels = math.prod(provenance["output"].get("shape_kji", provenance["input"]["shape_kji"]))
+    last = provenance["plan"] if "plan" in provenance else provenance["stages"][-1]
+    keep_seconds_per_voxel(model, device, seconds / (voxels * last["network_passes"]))
 
 
 class SpeedMeasurement:

@@ -8,36 +8,48 @@ from typing import Any
 import numpy as np
 from slicer import util
 
-from DiffusionCore.slicerbridge.expected import expected_seconds
+from DiffusionCore.slicerbridge.expected import expected_seconds, seconds_per_image
 from DiffusionCore.slicerbridge.overlays import ijk_to_ras
 from DiffusionCore.slicerbridge.panel import seconds_in_words
 from DiffusionCore.slicerbridge.scans import region_of
 from DiffusionCore.volume import Volume
 
 from .choices import PRESETS, network_passes
+from .task_group import task_of
 from .waiting import queue_of
 
 DEVICES = {"auto": "this computer", "cpu": "the CPU"}
+UNKNOWN = {
+    "enhance": "How long it takes is known once this computer's speed is measured.",
+    "super_resolve": "How long it takes is known after the first run on this computer.",
+    "synthesize": "How long it takes is known after the first image of this model and number of steps.",
+}
 
 
-def expected_by_preset(model: str, parameters: Any, voxels: int) -> dict[str, float | None]:
-    """Seconds of each preset for so many voxels, on the device that is chosen."""
+def expected(outlook: Any, parameters: Any) -> dict[str, float | None]:
+    """Seconds of each preset of what would be run; None before anything was measured. Images from noise have no presets:
+    all take as long."""
+    if outlook.card is None or parameters is None:
+        return dict.fromkeys(PRESETS)
+    if task_of(parameters) == "synthesize":
+        each = seconds_per_image(outlook.card.name, parameters.device, int(parameters.steps))
+        return dict.fromkeys(PRESETS, None if each is None else each * parameters.count)
+    passes = {preset: network_passes(preset, parameters.steps, parameters.samples) for preset in PRESETS}
     return {
-        preset: expected_seconds(
-            model, parameters.device, voxels, network_passes(preset, parameters.steps, parameters.samples)
-        )
+        preset: expected_seconds(outlook.card.name, parameters.device, outlook.voxels, passes[preset])
         for preset in PRESETS
     }
 
 
-def waiting_in_words(parameters: Any, seconds: Mapping[str, float | None]) -> str:
+def expected_in_words(parameters: Any, seconds: Mapping[str, float | None]) -> str:
     """One line on how long the chosen preset takes."""
     if parameters is None:
         return ""
+    task = task_of(parameters)
     time = seconds[parameters.preset]
     if time is None:
-        return "How long it takes is known once this computer's speed is measured."
-    waiting = len(queue_of(parameters))
+        return UNKNOWN[task]
+    waiting = 0 if task == "synthesize" else len(queue_of(parameters))
     more = f", and {waiting} more after it" if waiting else ""
     return f"about {seconds_in_words(time)} on {DEVICES.get(parameters.device, parameters.device)}{more}"
 

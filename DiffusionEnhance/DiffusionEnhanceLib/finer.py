@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from slicer import util
@@ -14,6 +16,47 @@ from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import crop
 
 from .choices import finer_options
+
+
+@dataclass(frozen=True)
+class Finer:
+    """What super-resolution would make.
+
+    why_not   why it cannot, and what to do; "" if it can
+    patterns  what its models have to be trained for, as on a card's `resolution.axes`, in the order they work
+    voxels    of the result
+    words     one line on the result's grid
+    """
+
+    why_not: str = ""
+    patterns: tuple[str, ...] = ()
+    voxels: int = 0
+    words: str = ""
+
+
+def finer_of(parameters: Any, look: Any, cards: Iterable[Any]) -> Finer:
+    """What the parameter node asks for, of a scan that was seen to be `look`, with the installed models' cards."""
+    from DiffusionCore.tasks.superres.cascade import WORDS, axis_groups
+
+    try:
+        volume, grid = finer_grid_of(parameters)
+    except (ValueError, DiffusionCoreError) as error:
+        sentence = str(error)
+        return Finer(f"{sentence[:1].upper()}{sentence[1:]}.")
+    patterns = tuple(pattern for _axes, pattern in axis_groups(volume.spacing, grid.factors))
+    able = {
+        axes for card in cards if card.modality == look.modality and card.resolution for axes in card.resolution.axes
+    }
+    for pattern in patterns if not parameters.model else ():
+        if pattern not in able:
+            return Finer(
+                f"No installed model makes {WORDS[pattern]} of {look.modality} scans finer; choose other axes."
+            )
+    reference = parameters.referenceVolume
+    image = None if reference is None else reference.GetImageData()
+    if image is not None and tuple(reversed(image.GetDimensions())) != grid.shape:
+        return Finer("The reference is not on the finer grid; resample it first, or choose none.", patterns)
+    return Finer("", patterns, math.prod(grid.shape), in_words(grid, volume.spacing))
 
 
 def finer_grid_of(parameters: Any) -> tuple[Any, Any]:
@@ -37,25 +80,3 @@ def in_words(grid: Any, spacing: tuple[float, float, float]) -> str:
     size = "×".join(str(n) for n in reversed(grid.shape))
     new = "×".join(f"{mm / f:.3g}" for mm, f in zip(reversed(spacing), reversed(grid.factors), strict=True))
     return f"Result: {size} voxels of {new} mm."
-
-
-def why_not_finer(parameters: Any, look: Any, cards: Iterable[Any]) -> tuple[str, str]:
-    """(why the scan cannot be super-resolved as asked, the grid in words); one of them is ""."""
-    from DiffusionCore.tasks.superres.cascade import WORDS, axis_groups
-
-    try:
-        volume, grid = finer_grid_of(parameters)
-    except (ValueError, DiffusionCoreError) as error:
-        sentence = str(error)
-        return f"{sentence[:1].upper()}{sentence[1:]}.", ""
-    able = {
-        axes for card in cards if card.modality == look.modality and card.resolution for axes in card.resolution.axes
-    }
-    for _axes, pattern in [] if parameters.model else axis_groups(volume.spacing, grid.factors):
-        if pattern not in able:
-            return f"No installed model makes {WORDS[pattern]} of {look.modality} scans finer; choose other axes.", ""
-    reference = parameters.referenceVolume
-    image = None if reference is None else reference.GetImageData()
-    if image is not None and tuple(reversed(image.GetDimensions())) != grid.shape:
-        return "The reference is not on the finer grid; resample it first, or choose none.", ""
-    return "", in_words(grid, volume.spacing)

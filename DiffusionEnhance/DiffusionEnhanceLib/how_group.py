@@ -11,7 +11,7 @@ from DiffusionCore.slicerbridge.installed import added_models, clear_added_model
 from DiffusionCore.slicerbridge.widgets import fill_choice
 
 from .choices import PRESET_TEXTURE, network_passes, preset_for
-from .task_group import VERBS, fitting_models, task_of
+from .task_group import fitting_models, task_of
 
 PRESET_WORDS = {
     "quick": ("Quick", "most faithful"),
@@ -55,8 +55,9 @@ class HowGroup:
         self.parameters.texture = float(texture)
         self.parameters.preset = preset_for(texture, self.parameters.preset)
 
-    def show(self, parameters: Any, modality: str, seconds: Mapping[str, str], devices: tuple[str, ...]) -> None:
-        """Show what a parameter node says; `seconds` is the expected time of each preset in words."""
+    def show(self, parameters: Any, card: Any, seconds: Mapping[str, str], devices: tuple[str, ...]) -> None:
+        """Show what a parameter node says; `card` is that of the model that will be used, None if there is none;
+        `seconds` is the expected time of each preset in words."""
         self.parameters = parameters
         self._busy = True
         try:
@@ -64,7 +65,7 @@ class HowGroup:
             fill_choice(self.ui.deviceCombo, ("auto", *devices), "auto" if parameters is None else parameters.device)
             chosen = "" if parameters is None else parameters.modality
             fill_choice(self.ui.modalityCombo, (RECOGNISED, "CT", "MR"), chosen or RECOGNISED)
-            self._show_models(modality)
+            self._show_models(card)
             self._show_sigma()
             if self.models:
                 self._show_clear_models()
@@ -92,27 +93,22 @@ class HowGroup:
         if abs(self.ui.textureSlider.value - texture) > 1e-6:
             self.ui.textureSlider.setValue(texture)
 
-    def _show_models(self, modality: str) -> None:
-        task = task_of(self.parameters)
-        fitting = fitting_models(self.models, task)
+    def _show_models(self, card: Any) -> None:
+        fitting = fitting_models(self.models, task_of(self.parameters))
         chosen = "" if self.parameters is None else self.parameters.model
         names = [AUTOMATIC, *(card.name for card in fitting)]
         if chosen and chosen not in names:
             names.append(chosen)
         fill_choice(self.ui.modelCombo, tuple(names), chosen or AUTOMATIC)
-        card = self.model_for(modality)
-        if card is None:
-            what = "" if task == "synthesize" else f" {modality} scans"
-            words = f"no installed model {VERBS[task]}{what}" if modality or not what else ""
-        else:
-            words = f"{card.name}: {card.summary} {' '.join(card.limits)}"
-        self.ui.modelHint.setText(words)
+        self.ui.modelHint.setText("" if card is None else f"{card.name}: {card.summary} {' '.join(card.limits)}")
 
-    def model_for(self, modality: str) -> Any:
-        """The card of the model that will be used; None while cards cannot be read, or if none fits."""
+    def model_for(self, modality: str, axes: str = "") -> Any:
+        """The card of the model that will be used, for super-resolution along `axes`; None while cards cannot be read, or
+        if none fits."""
         chosen, task = "" if self.parameters is None else self.parameters.model, task_of(self.parameters)
         for card in fitting_models(self.models, task):
-            if card.name == chosen or (not chosen and (task == "synthesize" or card.modality == modality)):
+            fits = task == "synthesize" or card.modality == modality
+            if card.name == chosen or (not chosen and fits and (not axes or axes in card.resolution.axes)):
                 return card
         return None
 

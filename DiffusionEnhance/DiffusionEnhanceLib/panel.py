@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -20,11 +19,11 @@ from DiffusionCore.slicerbridge.results import INPUT, is_synthetic, part
 from DiffusionCore.slicerbridge.scans import first_volume
 from DiffusionCore.slicerbridge.widgets import say
 
-from .choices import PRESETS, enhance_options
-from .expectation import expected_by_preset, region_voxels, waiting_in_words
+from .choices import enhance_options
+from .expectation import expected, expected_in_words
 from .how_group import HowGroup
 from .input_group import InputGroup
-from .reasons import why_not, why_not_by
+from .outlook import Outlook, outlook
 from .result_group import ResultGroup
 from .runs import jobs_of
 from .synthesis import show_synthetic, synthesis_job
@@ -90,38 +89,30 @@ class EnhancePanel(ModulePanel):
         self.observe_input(self.input_node())
         self.input.show(parameters)
         look = self.input.look
-        modality = "" if look is None or look.problem else look.modality
-        why_not, finer = why_not_by(parameters, look, self.how)
-        self.task.show(parameters, self.how.model_for(modality), finer)
-        enhances = task_of(parameters) == "enhance"
-        seconds = self.expected(modality)
+        ahead = self.outlook()
+        why_not, enhances = ahead.why_not, task_of(parameters) == "enhance"
+        self.task.show(parameters, ahead.card, ahead.grid)
+        seconds = expected(ahead, parameters)
         words = {preset: f"about {seconds_in_words(time)}" for preset, time in seconds.items() if time is not None}
-        self.how.show(parameters, modality, words, self.devices)
-        say(self.ui.expectedLabel, "" if why_not or not enhances else waiting_in_words(parameters, seconds))
+        self.how.show(parameters, ahead.card, words, self.devices)
+        say(self.ui.expectedLabel, "" if why_not else expected_in_words(parameters, seconds))
         if not why_not and enhances and not self.missing and seconds[parameters.preset] is None:
             self._speed_timer.start()
         self.show_controls(why_not, APPLY[task_of(parameters)])
         self.result.show(parameters, "" if look is None else look.unit)
         self._show_preview(why_not or ("" if enhances else "Only enhancement has a preview."))
 
+    def outlook(self) -> Outlook:
+        """What would be run, or why nothing can be."""
+        return outlook(self.parameters, self.input.look, self.how)
+
     def why_not(self) -> str:
         """Why Apply cannot be pressed; "" if it can."""
-        return why_not(self.parameters, self.input.look, self.how)
-
-    def expected(self, modality: str) -> dict[str, float | None]:
-        """Seconds that each preset would take on this scan and device; None before anything was measured."""
-        card, parameters = self.how.model_for(modality), self.parameters
-        if card is None or parameters is None or not modality or task_of(parameters) != "enhance":
-            return dict.fromkeys(PRESETS)
-        voxels = self.input.look.voxels
-        if parameters.roi is not None:
-            with contextlib.suppress(ValueError):  # a box that is not placed yet: Apply says so
-                voxels = region_voxels(parameters.inputVolume, parameters.roi)
-        return expected_by_preset(card.name, parameters, voxels)
+        return self.outlook().why_not
 
     def _measure_speed(self) -> None:
         asked = self.what_to_preview()
-        card = self.how.model_for(self.input.look.modality) if asked else None
+        card = self.outlook().card if asked else None
         if card is not None and not self.preview.running:
             _node, volume, options = asked
             self.speed.ask(card.name, self.parameters.device, volume, options)
@@ -156,7 +147,7 @@ class EnhancePanel(ModulePanel):
         if not self.installed():
             return
         if task_of(self.parameters) == "synthesize":
-            self.run([synthesis_job(self.parameters, self.how.model_for("").name, self.done)])
+            self.run([synthesis_job(self.parameters, self.outlook().card.name, self.done)])
         else:
             self.run(jobs_of(self.parameters, self.scans, self.done))
 

@@ -112,6 +112,7 @@ def test_a_scan_is_super_resolved_in_its_own_box(host: Any, panel: Any) -> None:
     assert ui.previewCheckBox.toolTip == "Only enhancement has a preview."
     assert not ui.factorSpinBox.enabled and "by a factor" in ui.factorSpinBox.toolTip
     choose(panel, "Super-resolve", "tiny-x2")
+    assert ui.expectedLabel.text == "How long it takes is known after the first run on this computer."
     hand.set_value(ui.finerCombo, "by a factor")
     hand.set_value(ui.factorSpinBox, 1.5)
     assert "Result: 108×96×60 voxels" in ui.taskHint.text
@@ -120,6 +121,8 @@ def test_a_scan_is_super_resolved_in_its_own_box(host: Any, panel: Any) -> None:
     result = panel.parameters.resultVolume
     assert result.GetName() == "MRHeadNoisy super-resolved"
     assert part(result, INPUT) is head
+    assert ui.expectedLabel.text.startswith("about ")
+    assert "about" in ui.naturalButton.text
     assert panel_hand.voxels_of(result).shape == (60, 96, 108)
     boxes = [[0.0] * 6, [0.0] * 6]
     head.GetRASBounds(boxes[0])
@@ -194,6 +197,18 @@ def test_what_cannot_be_made_finer_is_said_before_anything_runs(panel: Any) -> N
     assert "not on the finer grid" in ui.applyButton.toolTip
 
 
+def test_the_model_that_is_named_is_the_one_for_the_axes(panel: Any) -> None:
+    ui, (other, *_) = panel.ui, [card for card in panel.how.models if card.name == "tiny-x2"]
+    spec = other.resolution.model_copy(update={"axes": ("slices",)})
+    panel.how.models = (other.model_copy(update={"name": "a-tiny-slices", "resolution": spec}), *panel.how.models)
+    hand.set_value(ui.taskCombo, "Super-resolve")
+    assert ui.modelHint.text.startswith("tiny-x2: ")
+    hand.set_value(ui.finerCombo, "to a spacing")
+    hand.set_value(ui.spacingSpinBox, 0.5)
+    hand.set_value(ui.axesCombo, "across the slices only")
+    assert ui.modelHint.text.startswith("a-tiny-slices: ")
+
+
 def test_a_part_is_cut_out_first(panel: Any) -> None:
     import slicer
 
@@ -226,8 +241,10 @@ def test_images_are_made_as_a_volume(host: Any, panel: Any) -> None:
     hand.set_value(ui.conditionLine, "z_fraction=0.3:0.7")
     hand.open_section(ui.advancedSection)
     hand.set_value(ui.seedSpinBox, 5)
+    assert ui.expectedLabel.text.startswith("How long it takes is known after the first image")
     panel_hand.apply(panel)
     assert ui.stateLabel.text == "finished"
+    assert ui.expectedLabel.text.startswith("about ")
     node = panel.parameters.resultVolume
     assert (node.GetName(), panel_hand.voxels_of(node).shape) == ("tiny-noise seed 5", (3, 16, 16))
     assert report_of(node)["provenance"]["options"]["condition"] == "z_fraction=0.3:0.7"

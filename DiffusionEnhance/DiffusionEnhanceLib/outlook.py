@@ -1,0 +1,57 @@
+"""What is known of a run before it is started: why it cannot be, by which model, over how many voxels."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+from .expectation import region_voxels
+from .finer import finer_of
+from .task_group import VERBS, task_of, why_no_task
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What would be run.
+
+    why_not  why Apply cannot be pressed, and what to do; "" if it can
+    card     of the model, of several the first; None while cards cannot be read, or if none fits
+    voxels   that the network goes over; 0 of images from noise
+    grid     the finer grid of super-resolution in words
+    """
+
+    why_not: str = ""
+    card: Any = None
+    voxels: int = 0
+    grid: str = ""
+
+
+def outlook(parameters: Any, look: Any, how: Any) -> Outlook:
+    """The outlook of what a parameter node asks for. `look` is what the input was seen to be, `how` the `HowGroup`, which
+    knows the models."""
+    task = task_of(parameters)
+    if missing := why_no_task(task, how.models):
+        return Outlook(missing)
+    if task == "synthesize":
+        card = how.model_for("")
+        return Outlook("" if card else "The model that was chosen is not installed; choose another.", card)
+    if parameters is None or parameters.inputVolume is None or look is None:
+        return Outlook("Choose a volume first.")
+    if look.problem:
+        return Outlook(look.problem)
+    card = how.model_for(look.modality)
+    if how.models and card is None:
+        return Outlook(f"No installed model {VERBS[task]} {look.modality} scans.")
+    if task == "super_resolve":
+        finer = finer_of(parameters, look, how.models)
+        return Outlook(finer.why_not, how.model_for(look.modality, *finer.patterns[:1]), finer.voxels, finer.words)
+    reference = parameters.referenceVolume
+    image = None if reference is None else reference.GetImageData()
+    if image is not None and image.GetDimensions() != parameters.inputVolume.GetImageData().GetDimensions():
+        return Outlook("The reference is not on the volume's grid; resample it first, or choose none.", card)
+    voxels = look.voxels
+    if parameters.roi is not None:
+        with contextlib.suppress(ValueError):  # a box that is not placed yet: Apply says so
+            voxels = region_voxels(parameters.inputVolume, parameters.roi)
+    return Outlook("", card, voxels)
