@@ -50,8 +50,6 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--parts", default="", metavar="NAME,...", help=parts_in_words())
     add_denoise_arguments(parser)
-    speed = parser.add_argument_group("speed")
-    speed.add_argument("--large", action="store_true", help="512³ on the CPU as well: 7 GB of memory and minutes")
     add_classify_arguments(parser)
     add_trust_arguments(parser)
     add_synthesis_arguments(parser)
@@ -115,7 +113,7 @@ def speed_table(given: argparse.Namespace, progress: Progress) -> Table:
     if len(given.model) > 1:
         raise UsageError("benchmark speed measures one model")
     model = given.model[0] if given.model else None
-    found = run_speed_benchmark(given.output, model, given.quick, large=given.large, progress=progress)
+    found = run_speed_benchmark(given.output, model, given.quick, progress=progress)
     head = ("what", "goal", "measured", "verdict")
     return head, [tuple(getattr(row, name) for name in head) for row in found.rows], list(found.paths)
 

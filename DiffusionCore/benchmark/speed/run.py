@@ -26,6 +26,7 @@ from DiffusionCore.benchmark.speed.process import ProcessRun, run_job, run_pytho
 from DiffusionCore.benchmark.speed.reference import reference_cost
 from DiffusionCore.benchmark.speed.report import write_speed_report
 from DiffusionCore.progress import Progress, silent
+from DiffusionCore.volume.free_memory import free_memory
 
 Shape = tuple[int, int, int]
 Job = Callable[[str, Mapping[str, Any]], dict[str, Any]]
@@ -83,7 +84,7 @@ QUICK = Extent(
     repeats=2,
 )
 WIDE = (32, 96, 192)  # channels of the wider network, random weights: 32 and up at full resolution
-LARGEST, LARGEST_MEMORY = 512, "6G"
+LARGEST, LARGEST_MEMORY, LARGEST_NEEDS = 512, "6G", 8 << 30
 GPU_STEPS = (1, 8, 50)
 
 
@@ -101,7 +102,7 @@ def run_speed_benchmark(
     model: str | Path | None = None,
     quick: bool = False,
     *,
-    large: bool = False,
+    large: bool | None = None,
     repeats: int | None = None,
     progress: Progress | None = None,
     job: Job = run_job,
@@ -111,7 +112,7 @@ def run_speed_benchmark(
 
     model    folder or name; default: the installed model for MR
     quick    small scans, which only try the command
-    large    512³ on the CPU too: about 7 GB of memory and minutes
+    large    512³ on the CPU too, which takes minutes; None: if 8 GB of memory are free, and not if `quick`
     repeats  runs of each measurement (default 5, quick 2)
     job, run  how a measurement and a command are run, for tests
 
@@ -123,6 +124,8 @@ def run_speed_benchmark(
     progress = progress or silent()
     folder = find_model(model or best_model("enhance", "MR")).resolve()
     extent = QUICK if quick else FULL
+    if large is None:
+        large = not quick and (free_memory() or 0) >= LARGEST_NEEDS
     bench = Bench(job, run, folder, extent, repeats or extent.repeats, progress)
     measured = Measured(
         model=read_card(folder / "card.yaml").name,

@@ -130,6 +130,7 @@ class Laboratory:
 
 
 def measure(tmp_path: Path, model: Path, laboratory: Laboratory, **options: Any) -> speed.SpeedResult:
+    options = {"large": False, **options}
     return speed.run_speed_benchmark(
         tmp_path / "docs", model, job=laboratory.job, run=laboratory.run, repeats=2, **options
     )
@@ -165,7 +166,15 @@ def test_each_row_of_the_goals_is_judged_by_its_own_figure(tmp_path: Path, model
     assert found["512³ on a GPU, one step"] == OPEN
 
 
-def test_512_is_measured_only_when_asked_for(tmp_path: Path, model: Path) -> None:
+@pytest.mark.parametrize(("free", "measured"), [(7 << 30, False), (9 << 30, True), (None, False)])
+def test_512_is_measured_where_there_is_memory_for_it(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch, free: int | None, measured: bool
+) -> None:
+    monkeypatch.setattr(speed, "free_memory", lambda: free)
+    assert (measure(tmp_path, model, Laboratory(), large=None).measured.largest is not None) == measured
+
+
+def test_512_takes_no_more_than_its_goal_leaves(tmp_path: Path, model: Path) -> None:
     laboratory = Laboratory()
     result = measure(tmp_path, model, laboratory, large=True)
     assert result.measured.largest.shape == (512, 512, 512)
