@@ -121,6 +121,8 @@ def sample(
             clip=clip_of(stage.card.normalisation),
         )
         images = generate(stage.denoiser, stage.process, wanted, settings, progress=progress)
+        if wanted.clip is not None:
+            images = images.clamp(*wanted.clip)  # what an upscaler adds may lead out of it
     progress.finish()
     return images.cpu()
 

@@ -38,9 +38,10 @@ def test_an_image_of_a_seed_does_not_depend_on_how_many_are_made_together(base):
     assert torch.equal(together, base.sample(count=5, steps=4, seed=7, batch=4))
 
 
+@pytest.mark.parametrize("stages", [1, 3])
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
-def test_every_sampler_makes_images_in_range(base, sampler):
-    images = base.sample(count=2, steps=4, sampler=sampler, stages=1)
+def test_every_sampler_makes_images_in_range(base, sampler, stages):
+    images = base.sample(count=2, steps=4, sampler=sampler, stages=stages)
     assert images.min() >= 0 and images.max() <= 1.2
 
 
