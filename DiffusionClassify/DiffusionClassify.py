@@ -12,14 +12,14 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
-    ScriptedLoadableModuleWidget,
 )
-from slicer.util import VTKObservationMixin
 
 HERE = Path(__file__).resolve().parent
 # An installed extension has DiffusionCore beside the module; a checkout has it beside the module's folder.
 if not (HERE / "DiffusionCore").exists() and (HERE.parent / "DiffusionCore").exists():
     sys.path.append(str(HERE.parent))
+
+from DiffusionCore.slicerbridge.module_widget import ModuleWidget  # noqa: E402
 
 
 class DiffusionClassify(ScriptedLoadableModule):
@@ -39,69 +39,18 @@ class DiffusionClassify(ScriptedLoadableModule):
         self.parent.acknowledgementText = _("The models' cards name the data they were trained on, with licences.")
 
 
-class DiffusionClassifyWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+class DiffusionClassifyWidget(ModuleWidget):
     """The panel; `DiffusionClassifyLib.panel` holds what it does."""
 
-    def __init__(self, parent=None) -> None:
-        ScriptedLoadableModuleWidget.__init__(self, parent)
-        VTKObservationMixin.__init__(self)
-        self.logic = None
-        self.panel = None
+    def makeLogic(self):
+        """The logic below."""
+        return DiffusionClassifyLogic()
 
-    def setup(self) -> None:
-        """Called when the user opens the module for the first time."""
-        ScriptedLoadableModuleWidget.setup(self)
+    def makePanel(self, ui):
+        """The panel of these widgets."""
         from DiffusionClassifyLib.panel import ClassifyPanel
 
-        widget = slicer.util.loadUI(self.resourcePath("UI/DiffusionClassify.ui"))
-        self.layout.addWidget(widget)
-        widget.setMRMLScene(slicer.mrmlScene)
-        self.logic = DiffusionClassifyLogic()
-        self.panel = ClassifyPanel(slicer.util.childWidgetVariables(widget))
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
-        self.initializeParameterNode()
-
-    def initializeParameterNode(self) -> None:
-        """Show the scene's parameter node, with the first scan as the input where none was chosen."""
-        parameters = self.logic.getParameterNode()
-        self.panel.set_parameters(parameters)
-
-    def enter(self) -> None:
-        """Called each time the module is opened."""
-        self.initializeParameterNode()
-
-    def exit(self) -> None:
-        """Called when another module is opened: what runs goes on."""
-        self.panel.pause()
-
-    def onSceneStartClose(self, caller=None, event=None) -> None:
-        """Called before the scene is closed: what runs is cancelled and its result thrown away."""
-        self.panel.scene_closes()
-
-    def onSceneEndClose(self, caller=None, event=None) -> None:
-        """Called after the scene was closed."""
-        if self.parent.isEntered:
-            self.initializeParameterNode()
-
-    def onSceneEndImport(self, caller=None, event=None) -> None:
-        """Called after a scene was loaded: its choices and its result are shown."""
-        if self.parent.isEntered:
-            self.initializeParameterNode()
-
-    def onReload(self) -> None:
-        """Reload the library with the module."""
-        for name in [name for name in sys.modules if name.split(".")[0] == "DiffusionClassifyLib"]:
-            del sys.modules[name]
-        ScriptedLoadableModuleWidget.onReload(self)
-
-    def cleanup(self) -> None:
-        """Called when the application closes or the module is reloaded: nothing stays behind."""
-        self.removeObservers()
-        if self.panel is not None:
-            self.panel.end()
-            self.panel = None
+        return ClassifyPanel(ui)
 
 
 class DiffusionClassifyLogic(ScriptedLoadableModuleLogic):
