@@ -14,6 +14,11 @@ from .regions import crop_regions, top_regions
 from .saliency import SaliencyHead, class_evidence, class_saliency, where_to_look
 
 
+def both_answers(global_logits: torch.Tensor, local_logits: torch.Tensor) -> torch.Tensor:
+    """(N, classes) probabilities: the encoders' own answer, the mean of both streams'."""
+    return (global_logits.float().softmax(1) + local_logits.float().softmax(1)) / 2
+
+
 @dataclass(frozen=True, eq=False)
 class Streams:
     """What the encoders make of N images.
@@ -58,8 +63,8 @@ class Guidance:
 
     @property
     def probabilities(self) -> torch.Tensor:
-        """(N, classes): the guidance network's own answer, the mean of both streams'."""
-        return (self.global_logits.float().softmax(1) + self.local_logits.float().softmax(1)) / 2
+        """(N, classes): the guidance network's own answer."""
+        return both_answers(self.global_logits, self.local_logits)
 
     def repeated(self, times: int) -> Guidance:
         """The same for `times` copies of the batch, one after the other."""

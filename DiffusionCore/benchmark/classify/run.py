@@ -21,6 +21,7 @@ from DiffusionCore.benchmark.classify.plots import write_plots
 from DiffusionCore.benchmark.classify.record import Facts, Record, predict_all, read_record, write_record
 from DiffusionCore.benchmark.classify.results import ArmResult, Verdict, arm_results, verdicts
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
+from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.metrics.calibration import RangeCoverage
 from DiffusionCore.metrics.familiarity import ErrorRates, error_rates, fit_familiarity
 from DiffusionCore.models import load_classifier
@@ -78,9 +79,10 @@ def run_classify_benchmark(
     parts = planned(arms, seeds, data, budget, toolbox.recipe(source), work)
     chosen = chosen_parts(parts, only)
     progress.say(estimate(parts, chosen or parts))
-    for part in chosen:
+    for number, part in enumerate(chosen, start=1):
         if not part.done:
             progress.stage(part.name)
+            progress.say(f"{number} of {len(chosen)}: {part.name}")
             write_record(part.folder, made(part, data, budget, toolbox, progress))
     if only == () or not all(part.done for part in parts):
         progress.finish()
@@ -127,13 +129,6 @@ def rates(data: Dataset) -> ErrorRates:
     """How often the out-of-range test is wrong on test cases, and on foreign images made of them."""
     kind = data.source.kind
     return error_rates(fit_familiarity(data.train.images, data.val.images, kind), data.test.images, kind)
-
-
-def ignored_folder(folder: Path) -> Path:
-    """The folder, made so that git leaves it alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-    return folder
 
 
 def write(folder: Path, data: Dataset, found: ClassifyBenchmark, minutes: float, seeds: int) -> list[Path]:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 LEVELS = {"volume": (0.02, 0.05, 0.1, 0.2, 0.4), "labelmap": (0.005, 0.01, 0.02, 0.05, 0.1)}
 WORDS = {
-    "volume": "standard deviation of added Gaussian noise, 1 is the 99.5th percentile",
+    "volume": "standard deviation of added Gaussian noise; 1 is near the 99.5th percentile of all cubes",
     "labelmap": "share of all voxels that are turned over",
 }
 

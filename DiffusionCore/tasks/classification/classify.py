@@ -52,6 +52,7 @@ class ClassProbability:
 class ClassifyResult:
     """What was found in a scan.
 
+    provenance     how the result was made, ready for JSON
     answer         the class; empty where there is none: abstained, or searched
     abstained      why there is no answer, a sentence; empty if there is one
     probabilities  of each class, in the card's order; none where there is no answer
@@ -62,19 +63,18 @@ class ClassifyResult:
     seen           what the network saw, on its own grid
     probability_map  of a searched scan, its grid: probability of the last class in the field around each voxel; unvalidated
     warnings       sentences a person should read
-    provenance     how the result was made, ready for JSON
     """
 
-    answer: str
-    abstained: str
-    probabilities: tuple[ClassProbability, ...]
-    samples: np.ndarray | None
-    saliency: Volume | None
-    regions: tuple[Box, ...]
-    seen: Volume | None
-    probability_map: Volume | None
-    warnings: tuple[str, ...]
     provenance: dict[str, Any]
+    answer: str = ""
+    abstained: str = ""
+    probabilities: tuple[ClassProbability, ...] = ()
+    samples: np.ndarray | None = None
+    saliency: Volume | None = None
+    regions: tuple[Box, ...] = ()
+    seen: Volume | None = None
+    probability_map: Volume | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def classify(
@@ -190,13 +190,11 @@ def with_answer(
     progress.finish()
     return ClassifyResult(
         answer=spec.classes[answered(probabilities, spec.threshold)],
-        abstained="",
         probabilities=shown,
         samples=drawn,
         saliency=saliency,
         regions=boxes,
         seen=given.image,
-        probability_map=None,
         warnings=(*warnings, *evidence.fallbacks),
         provenance=provenance(volume, model, asked, evidence, progress),
     )
@@ -233,14 +231,8 @@ def without_answer(
     """The result of an image that the model was not made for."""
     progress.finish()
     return ClassifyResult(
-        answer="",
         abstained=reason,
-        probabilities=(),
-        samples=None,
-        saliency=None,
-        regions=(),
         seen=image,
-        probability_map=None,
         warnings=warnings,
         provenance=provenance(volume, model, asked, None, progress),
     )
@@ -259,13 +251,8 @@ def searched(
     made = provenance(volume, model, asked, found.evidence, progress)
     made["search"] = {"fields": found.fields, "unlike training": found.left_out, "note": UNVALIDATED}
     return ClassifyResult(
-        answer="",
         abstained="" if found.fields > found.left_out else "nothing in the scan is like what the model was trained on",
-        probabilities=(),
-        samples=None,
-        saliency=None,
         regions=found.peaks,
-        seen=None,
         probability_map=found.map,
         warnings=(*warnings, f"the probability map is {UNVALIDATED}"),
         provenance=made,

@@ -58,7 +58,7 @@ def classify_files(
     """
     check_places(sources, files)
     with all_or_nothing(list(files.outputs().values())):
-        found = [one for one in run_all(sources, options, files, progress, loaded)]
+        found = run_all(sources, options, files, progress, loaded)
         if len(found) == 1 and found[0].error is not None:
             raise found[0].error
         progress.stage("write")
@@ -135,30 +135,26 @@ def check_places(sources: Sequence[Path], files: ClassifyFileOptions) -> None:
 
 
 def write_result(volume: Volume, result: ClassifyResult, files: ClassifyFileOptions) -> None:
-    """The maps, boxes and pictures that were asked for; what there is none of is refused in words."""
-    if not any((files.saliency, files.regions, files.segmentation, files.map, files.figure)):
-        return
-    if files.map and result.probability_map is None:
+    """The maps, boxes and pictures that were asked for; what there is none of is refused in words. Without an answer there
+    is the figure, with the reason, and nothing to show on the scan."""
+    searched = result.probability_map is not None
+    if files.map and not searched:
         raise UsageError(
             "there is a probability map only of a scan that is searched: larger than a field, without --roi"
         )
-    abstained = result.abstained and not result.probability_map
-    if abstained and (files.saliency or files.regions or files.segmentation):
-        return  # the command says why there is no answer
-    if (files.saliency or files.segmentation) and result.saliency is None:
+    if searched and (files.saliency or files.segmentation):
         raise UsageError("a searched scan has a probability map (--map) and no saliency; look at one place with --roi")
-    if files.saliency:
-        write_volume(result.saliency, files.saliency, overwrite=files.overwrite)
     if files.map:
         write_volume(result.probability_map, files.map, overwrite=files.overwrite)
+    if files.saliency and result.saliency is not None:
+        write_volume(result.saliency, files.saliency, overwrite=files.overwrite)
     if files.regions and result.regions:
         write_markups(files.regions, result.regions, overwrite=files.overwrite)
-    if files.segmentation:
+    if files.segmentation and result.saliency is not None:
         write_segmentations(
             files.segmentation, volume, segments(volume, result), record(result), overwrite=files.overwrite
         )
     if files.figure:
-        searched = result.probability_map is not None
         write_classification(
             files.figure,
             volume,

@@ -158,7 +158,8 @@ class ClassifyTrainer(Section):
     """On what, and how much at once.
 
     balance        class imbalance: `weights` in phase 1's cross-entropy, `sampling` (as many cases of each class in both
-                   phases), or `none`. With `weights` phase 2 keeps the classes' own frequencies, so that probabilities do
+                   phases), or `none`. With `weights` phase 2 keeps the classes' own frequencies, so that
+                   probabilities mean what they say
     max_minutes    of both phases together, half of them for the first; a cosine ends with them if they end before the epochs
     clock          what minutes are: `wall`, or `processor` time of all threads, for comparisons at equal cost on a machine
                    that does other things too

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ...classification import GuidanceNetwork
+from ...classification.guidance import both_answers
 from .config import ClassifierConfig
 from .cutmix import cutmix
 from .loader import Batch
@@ -39,7 +40,7 @@ class GuidanceTraining(Phase):
         """(N, classes): the mean of both answers."""
         with self.autocast():
             streams = network(x)
-        return (streams.global_logits.float().softmax(1) + streams.local_logits.float().softmax(1)) / 2
+        return both_answers(streams.global_logits, streams.local_logits)
 
     def configure_optimizers(self) -> dict[str, Any]:
         phase = self.config.guidance

@@ -108,14 +108,15 @@ def wary(make_classifier, tmp_path) -> str:
 
 
 def test_without_an_answer_the_exit_code_is_7_and_the_report_says_why(mask, wary, tmp_path, capsys):
-    report, saliency = tmp_path / "a.json", tmp_path / "s.nii.gz"
-    assert run(mask, "--model", wary, "--report", report, "--saliency", saliency) == 7
+    report, saliency, figure = tmp_path / "a.json", tmp_path / "s.nii.gz", tmp_path / "a.png"
+    assert run(mask, "--model", wary, "--report", report, "--saliency", saliency, "--figure", figure) == 7
     said = capsys.readouterr()
     assert said.out == ""
     assert "no answer" in said.err
     assert "--force to answer all the same" in said.err
     assert "unlike what 'wary' was trained on" in json.loads(report.read_text())["abstained"]
     assert not saliency.exists()
+    assert figure.exists()  # it shows the reason
     assert run(mask, "--model", wary, "--force", "--saliency", saliency) == 0
     assert saliency.exists()
 

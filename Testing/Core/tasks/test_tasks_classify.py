@@ -248,6 +248,14 @@ def test_a_model_of_whole_scans_sees_the_whole_box_from_one_side(whole, mr):
         classify(mr, loaded=whole, region=(slice(0, 4),) * 3)
 
 
+def test_whole_scans_are_shown_to_the_network_as_in_training(whole, mr):
+    from DiffusionCore.training.classify.config import ClassifyData
+    from DiffusionCore.training.classify.scans import network_view
+
+    data = ClassifyData(target="folders", split="s.json", classes=("a", "b"), normalisation="p99.5", size=(16, 16, 16))
+    assert np.array_equal(classify(mr, loaded=whole).seen.voxels, network_view(mr, data, "scan").voxels)
+
+
 def test_a_scan_smaller_than_the_field_is_refused_in_words(grey, mr):
     small = Volume(mr.voxels[:8, :8, :8], mr.ijk_to_ras, "MR")
     with pytest.raises(InputError, match=r"field of 32×32×32 mm lies outside"):
