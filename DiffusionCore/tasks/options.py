@@ -47,8 +47,20 @@ class MachineOptions(Options):
 
 
 class SamplingOptions(MachineOptions):
-    """How a sample is drawn, and whether the card's refusal is heard: the same for every task that changes a scan."""
+    """How a scan is sampled, and whether the card's refusal is heard: the same for every task that changes a scan.
 
+    A preset (`inference.PRESETS`) stands for `steps`, `samples` and `texture`; each of these given too wins over it.
+    """
+
+    preset: Annotated[
+        Literal["quick", "natural", "careful"],
+        Field(
+            description="quick: the mean, one step; natural: a sample, 8 steps; careful: the mean with its uncertainty"
+        ),
+    ] = "quick"
+    texture: Annotated[
+        float | None, Field(ge=0, le=1, description="0: the mean, most faithful; 1: a sample with natural texture")
+    ] = None
     steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
     samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
     sampler: Annotated[
@@ -64,22 +76,10 @@ class SamplingOptions(MachineOptions):
 
 
 class EnhanceOptions(SamplingOptions):
-    """How to enhance a scan.
-
-    A preset (`inference.PRESETS`) stands for `steps`, `samples` and `texture`; each of these given too wins over it.
-    """
+    """How to enhance a scan."""
 
     model: Annotated[str | None, Field(description="name or folder; default: the one for the modality")] = None
     modality: Annotated[Literal["CT", "MR"] | None, Field(description="if it cannot be told from the scan")] = None
-    preset: Annotated[
-        Literal["quick", "natural", "careful"],
-        Field(
-            description="quick: the mean, one step; natural: a sample, 8 steps; careful: the mean with its uncertainty"
-        ),
-    ] = "quick"
-    texture: Annotated[
-        float | None, Field(ge=0, le=1, description="0: the mean, most faithful; 1: a sample with natural texture")
-    ] = None
     strength: Annotated[float, Field(ge=0, le=1, description="0 returns the input, 1 the full result")] = 1.0
     sigma: Annotated[
         float | None,

@@ -18,6 +18,7 @@ from DiffusionCore.benchmark.denoise.results import Level, Row, levels_of, rows_
 from DiffusionCore.benchmark.denoise.scores import tuning_score
 from DiffusionCore.benchmark.denoise.without_truth import Observation, observe
 from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.rivals import (
     RIVALS,
     Method,
@@ -121,7 +122,7 @@ def measure(
     """Every method on every case of its modality, as `run_denoise_benchmark` does it; writes nothing but `cache`."""
     progress = progress or silent()
     _check_names(methods)
-    kept = _ignored_folder(cache)
+    kept = ignored_folder(cache)
     settings = read_tuned(tuned)
     rows: list[Row] = []
     observations: list[Observation] = []
@@ -173,7 +174,7 @@ def tune_rivals(
     progress = progress or silent()
     _check_names(rivals)
     tuned.parent.mkdir(parents=True, exist_ok=True)
-    kept = _ignored_folder(cache or tuned.parent / "cache")
+    kept = ignored_folder(cache or tuned.parent / "cache")
     modalities = {case.modality for case in of_parts(TEST_CASES, parts)}
     cases = [case for case in cases if case.modality in modalities]
     former = {(t.method, t.modality, round(t.sigma, 5)): t for t in read_tuned(tuned)}
@@ -218,15 +219,6 @@ def _check_names(methods: Sequence[Method]) -> None:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise UsageError(f"two methods are called {', '.join(doubled)}; each needs a name of its own")
-
-
-def _ignored_folder(folder: Path) -> Path:
-    """The folder, made so that git leaves it alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    marker = folder / ".gitignore"
-    if not marker.exists():
-        marker.write_text("*\n", encoding="utf-8")
-    return folder
 
 
 def _write(folder: Path, found: DenoiseBenchmark, parts: Sequence[str], quick: bool) -> list[Path]:

@@ -50,10 +50,3 @@ def write_kept(path: Path, kept: Kept) -> None:
     panel = {name: value for name, value in vars(kept.panel).items() if name != "image"}
     with atomic_file(path, overwrite=True) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, record=json.dumps({"rows": rows, "panel": panel}), image=kept.panel.image)
-
-
-def ignored_folder(folder: Path) -> Path:
-    """The folder, made so that git leaves it alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-    return folder

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from DiffusionCore.benchmark.denoise.gates import Verdict
 from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.superres.cases import (
     PARTS,
     TEST_CASES,
@@ -26,7 +27,7 @@ from DiffusionCore.benchmark.superres.cases import (
 )
 from DiffusionCore.benchmark.superres.gates import verdicts
 from DiffusionCore.benchmark.superres.goal import measured_speed
-from DiffusionCore.benchmark.superres.kept import Kept, ignored_folder, place_of, read_kept, write_kept
+from DiffusionCore.benchmark.superres.kept import Kept, place_of, read_kept, write_kept
 from DiffusionCore.benchmark.superres.methods import INTERPOLATING, Method
 from DiffusionCore.benchmark.superres.pictures import panel_of, write_picture
 from DiffusionCore.benchmark.superres.report import write_report

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from DiffusionCore.benchmark.expected_time import in_words
-from DiffusionCore.benchmark.superres.kept import ignored_folder
+from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.synthesis.arms import Arm, Drawn, blocks_of, draw, load_arms, seconds_alone
 from DiffusionCore.benchmark.synthesis.gates import Verdict, verdicts
 from DiffusionCore.benchmark.synthesis.judge import Judge

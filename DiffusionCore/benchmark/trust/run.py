@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from DiffusionCore.benchmark.denoise.run import first_of_each
+from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.trust.contrast_detail import Insertions, cells, insert
 from DiffusionCore.benchmark.trust.extent import Extent
 from DiffusionCore.benchmark.trust.extent import cases as cases_of
@@ -66,7 +67,7 @@ def run_trust_benchmark(
     Raises `InputError` if a scan is missing under `data_root`, `ModelError`, `Cancelled`.
     """
     extent, progress = extent or Extent(), progress or silent()
-    kept = _ignored(cache or out_folder / "cache")
+    kept = ignored_folder(cache or out_folder / "cache")
     scores: list[SiteScores] = []
     good: list[GoodResult] = []
     covered: list[Coverage] = []
@@ -134,7 +135,7 @@ def calibrate(
     Raises `InputError` if a scan is missing under `data_root`, `ModelError`, `Cancelled`.
     """
     extent, progress = extent or Extent(), progress or silent()
-    run = enhancer(enhance, model, _ignored(cache))
+    run = enhancer(enhance, model, ignored_folder(cache))
     errors: list[Errors] = []
     for case in cases_of(extent, run.modality, validation=True):
         progress.stage(f"calibrate {run.folder.name}: {case.name}")
@@ -170,12 +171,3 @@ def calibrate(
     write_card(card.model_copy(update={"uncertainty_factor": factor, "figures": figures, "valid": valid}), path)
     progress.finish()
     return result
-
-
-def _ignored(folder: Path) -> Path:
-    """The folder, made so that git leaves it alone."""
-    folder.mkdir(parents=True, exist_ok=True)
-    marker = folder / ".gitignore"
-    if not marker.exists():
-        marker.write_text("*\n", encoding="utf-8")
-    return folder

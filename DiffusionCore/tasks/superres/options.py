@@ -42,15 +42,6 @@ class SuperResolveOptions(SamplingOptions):
         float,
         Field(ge=0, le=1, description="1: made coarse again, the result is the scan to within its noise; 0: as it is"),
     ] = 1.0
-    preset: Annotated[
-        Literal["quick", "natural", "careful"],
-        Field(
-            description="quick: the mean, one step; natural: a sample, 8 steps; careful: the mean with its uncertainty"
-        ),
-    ] = "quick"
-    texture: Annotated[
-        float | None, Field(ge=0, le=1, description="0: the mean, most faithful; 1: a sample with natural texture")
-    ] = None
     strength: Annotated[float, Field(ge=0, le=1, description="0 returns the interpolated scan, 1 the full result")] = (
         1.0
     )
