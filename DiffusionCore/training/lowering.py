@@ -64,7 +64,7 @@ def _draw(config: ResolutionConfig, rng: np.random.Generator) -> dict:
 
 
 def _draw_axes(config: ResolutionConfig, dims: int, rng: np.random.Generator, typical: bool) -> tuple[int, ...]:
-    meant = {"all": tuple(range(dims)), "plane": tuple(range(1, dims)), "slices": (0,)}
+    meant = {"all": tuple(range(dims)), "plane": (dims - 2, dims - 1), "slices": (0,)}
     weights = np.array(config.shares)
     chosen = int(weights.argmax()) if typical else rng.choice(len(weights), p=weights / weights.sum())
     return meant[config.axes[chosen]]

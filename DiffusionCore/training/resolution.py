@@ -12,8 +12,8 @@ class ResolutionConfig(ResolutionSpec):
 
     other_factors  share of the examples whose factor is drawn log-uniformly from `factor`, not the typical one
     thickness_error  standard deviation of the logarithm of the error of the thickness that the way back goes by
-    shares         weights of examples with coarse voxels along each of `axes`; the plane is all axes but the first, across
-                   the slices is the first
+    shares         weights of examples with coarse voxels along each of `axes`; the plane is the last two axes, across
+                   the slices is the first; of 2D examples the plane is all
     softened       share of the examples whose coarse scan is blurred by up to `softening`, as what a former stage gives
     margin         voxels around a patch that are degraded with it and cut off
     """

@@ -36,8 +36,8 @@ def finer_grid(volume: Volume, asked: SuperResolveOptions) -> FinerGrid:
         factors, notes = _from_spacing(volume, asked)
     elif asked.axes == "slice":
         factors = _from_slices(volume, asked.factor)
-    else:
-        factors = (asked.factor or 2.0,) * 3
+    else:  # there is nothing between the voxels of an axis that has but one
+        factors = tuple(asked.factor or 2.0 if n > 1 else 1.0 for n in volume.shape)
     return on_the_same_box(volume, factors, notes)
 
 

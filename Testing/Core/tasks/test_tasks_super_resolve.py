@@ -293,6 +293,18 @@ def test_what_no_model_was_trained_for_is_said(models: list[Model]) -> None:
         super_resolve(turned((1, 16, 16), (1, 1, 4)), loaded=models)
 
 
+@pytest.mark.parametrize("slices", [1, 5])
+def test_a_2d_model_makes_the_plane_of_each_slice_finer(
+    make_model: Callable[..., Path], tmp_path: Path, slices: int
+) -> None:
+    plane = ResolutionSpec(kind="kspace", axes=("plane",), factor=Range(low=1.3, high=2.2))
+    model = load_model(make_model(tmp_path / "sr-flat", dims=2, task="super_resolve", resolution=plane))
+    volume = turned((slices, 16, 18), (1, 1, 4))
+    options = {"factor": 2} if slices == 1 else {"spacing": "0.5,0.5,4"}
+    whole = super_resolve(volume, loaded=[model], consistency=0, **options).volume
+    assert whole.shape == (slices, 32, 36) and np.allclose(whole.spacing, (4, 0.5, 0.5))
+
+
 def test_padding_of_a_ct_is_never_spread_into_tissue(make_model: Callable[..., Path], tmp_path: Path) -> None:
     model = load_model(make_model(tmp_path / "sr-ct", "CT", task="super_resolve", resolution=TWICE))
     voxels = np.full((6, 24, 24), -1000, np.int16)

@@ -63,6 +63,13 @@ def test_only_the_axes_named_are_made_coarse(axes: str, changed: tuple[bool, ...
         assert (high < 0.05 * low) == coarse
 
 
+def test_of_a_slice_the_plane_is_all() -> None:
+    x = np.random.default_rng(2).normal(size=(24, 24)).astype(np.float32)
+    noisy = make_lowering(config(axes=("plane",), margin=(4, 4)), QUIET)(x, 1e-6, np.random.default_rng(0))
+    axes = [axis_lowering(24, 2.0, "kspace")] * 2
+    np.testing.assert_allclose(noisy.y, lifted(lowered(x, axes), axes), atol=1e-4)
+
+
 def test_examples_differ_as_configured_and_a_seed_gives_the_same() -> None:
     made = config(kind="profile", factor={"low": 2, "high": 6}, typical=4, other_factors=1.0, axes=("slices",))
     lower = make_lowering(made, QUIET)
