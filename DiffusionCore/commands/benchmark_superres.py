@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from ..progress import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from ..benchmark.superres.cases import Case, Given
     from ..benchmark.superres.methods import Method
     from ..models import Model
@@ -106,8 +107,8 @@ def able(models: Sequence[Model], together: bool = False) -> Callable[[Case], bo
         patterns = {pattern for _, pattern in axis_groups((1.0, 1.0, 1.0), case.factors)}
         if not patterns <= {axes for model in own for axes in model.card.resolution.axes}:
             return False
-        product = float(np.prod([model.card.resolution.typical for model in models]))
-        return not together or np.isclose(product, max(case.factors))
+        product = math.prod(model.card.resolution.typical for model in models)
+        return not together or math.isclose(product, max(case.factors), rel_tol=1e-5)
 
     return fits
 
@@ -128,6 +129,6 @@ def resolver(models: Sequence[Model], steps: int | None = None) -> Callable[[Giv
             texture=None if steps is None else 0.0 if steps == 1 else 1.0,
             force=True,
         )
-        return found.volume.voxels.astype(np.float32)
+        return found.volume.voxels.astype("float32")
 
     return run
