@@ -1,4 +1,4 @@
-"""The figure of a classification: probabilities with their intervals, and the saliency over the scan in three planes."""
+"""The figure of a classification: probabilities with their samples' range, and the saliency over the scan in three planes."""
 
 from __future__ import annotations
 

@@ -34,13 +34,14 @@ from .suitability import check_suitable, unfamiliar
 if TYPE_CHECKING:
     from ...models import Classifier
 
-INTERVAL = (5.0, 95.0)
+RANGE = (5.0, 95.0)  # percentiles of the samples
 UNVALIDATED = "unvalidated: the model was tested on single fields, never on a search through a whole scan"
 
 
 @dataclass(frozen=True, eq=False)
 class ClassProbability:
-    """A class, its calibrated probability, and the range that nine in ten of the samples lie in."""
+    """A class, its calibrated probability, and the range that nine in ten of the samples lie in, which says how much
+    sampling moves the answer and is no interval for the truth."""
 
     name: str
     probability: float
@@ -174,7 +175,7 @@ def with_answer(
     spec = model.card.classify
     drawn = evidence.samples[:, 0]
     probabilities = calibrated(drawn, spec.temperature)
-    ranges = np.percentile(with_temperature(drawn, spec.temperature), INTERVAL, axis=0)
+    ranges = np.percentile(with_temperature(drawn, spec.temperature), RANGE, axis=0)
     shown = tuple(
         ClassProbability(name, float(p), float(min(low, p)), float(max(high, p)))
         for name, p, low, high in zip(spec.classes, probabilities, *ranges, strict=True)

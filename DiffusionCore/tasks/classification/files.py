@@ -268,7 +268,8 @@ def write_csv(path: Path, found: Sequence[Classified], explain: Callable[[Except
     )
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(("scan", "answer", *(f"{c}{part}" for c in classes for part in ("", " low", " high")), "note"))
+    columns = ("", " samples 5 %", " samples 95 %")
+    writer.writerow(("scan", "answer", *(f"{c}{part}" for c in classes for part in columns), "note"))
     for one in found:
         shown = {p.name: (p.probability, p.low, p.high) for p in (one.result.probabilities if one.result else ())}
         numbers = [round(x, 5) for c in classes for x in shown.get(c, ())] if shown else [""] * 3 * len(classes)

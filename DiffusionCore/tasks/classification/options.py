@@ -18,7 +18,9 @@ class ClassifyOptions(MachineOptions):
         Literal["CT", "MR", "LABEL"] | None, Field(description="if it cannot be told from the input")
     ] = None
     label: Annotated[int | None, Field(ge=1, description="which label of a label map, if it holds several")] = None
-    samples: Annotated[int | None, Field(ge=1, le=1000, description="samples drawn, for the interval")] = None
+    samples: Annotated[
+        int | None, Field(ge=1, le=1000, description="samples drawn: how much sampling moves the answer")
+    ] = None
     steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
     force: Annotated[bool, Field(description="answer even where the input is not what the model was made for")] = False

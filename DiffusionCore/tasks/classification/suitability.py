@@ -67,5 +67,5 @@ def unfamiliar(image: Volume, card: Card) -> str:
     rate = card.classify.familiar.false_alarms
     return (
         f"the input is unlike what {card.name!r} was trained on: {familiar.reason(features)} "
-        f"(distance {distance:.2g}, limit {familiar.limit:.2g}; {rate:.0%} of fitting inputs are stopped like this)"
+        f"(distance {distance:.2g}; the limit {familiar.limit:.2g} was set to stop {rate:.0%} of fitting inputs)"
     )
