@@ -38,6 +38,10 @@ class SuperResolveOptions(SamplingOptions):
         float | None, Field(gt=0, allow_inf_nan=False, description="of a slice in mm; default: read or estimated")
     ] = None
     gap: Annotated[float | None, Field(ge=0, allow_inf_nan=False, description="between slices in mm, instead")] = None
+    profile: Annotated[
+        Literal["gaussian", "rect", "sinc"] | None,
+        Field(description="of a slice, where it is known: what a Gaussian, a perfect or a windowed sinc pulse excites"),
+    ] = None
     consistency: Annotated[
         float,
         Field(ge=0, le=1, description="1: made coarse again, the result is the scan to within its noise; 0: as it is"),

@@ -49,7 +49,7 @@ def run_stage(
     from ...inference import parse_memory, sample_volume, threads
 
     spec = stage.spec
-    axes = stage_lowering(stage, y.shape, thickness)
+    axes = stage_lowering(stage, y.shape, thickness, asked.profile)
     start = lifted(y, axes)
     scale, level = expected_residual(start, axes, spec.amplitude, spec.correlation, spec.content)
     back = tuple(np.argsort(stage.order))
@@ -82,17 +82,20 @@ def stage_settings(stage: Stage, asked: SuperResolveOptions, *, last: bool) -> S
     return settings.for_state(stage.model.denoiser.state)
 
 
-def stage_lowering(stage: Stage, shape: Sequence[int], thickness: dict[int, float]) -> tuple[AxisLowering | None, ...]:
+def stage_lowering(
+    stage: Stage, shape: Sequence[int], thickness: dict[int, float], profile: str | None = None
+) -> tuple[AxisLowering | None, ...]:
     """How the stage's finer grid would become one of `shape`; of a later stage with the blur that it was trained for."""
     softening = 0.6 * stage.spec.softening if stage.repeats else 0.0
+    known = {} if stage.repeats else thickness
     return tuple(
-        None if factor == 1 else one_axis(stage, size, factor, {} if stage.repeats else thickness, axis, softening)
+        None if factor == 1 else one_axis(stage, size, factor, known.get(axis), profile, softening)
         for axis, (size, factor) in enumerate(zip(shape, stage.factors, strict=True))
     )
 
 
 def total_lowering(
-    stages: Sequence[Stage], grid: FinerGrid, thickness: dict[int, float]
+    stages: Sequence[Stage], grid: FinerGrid, thickness: dict[int, float], profile: str | None = None
 ) -> tuple[AxisLowering | None, ...]:
     """How the finest grid becomes the scan's: along each axis by the first stage's way, in one step."""
     from ...degradation.grid import aligned_grid
@@ -101,14 +104,15 @@ def total_lowering(
     for axis, (size, factor) in enumerate(zip(grid.shape, grid.factors, strict=True)):
         stage = next((s for s in stages if s.factors[axis] > 1), None)
         coarse = aligned_grid(size, factor).size
-        axes.append(None if stage is None else one_axis(stage, coarse, factor, thickness, axis, 0.0))
+        axes.append(None if stage is None else one_axis(stage, coarse, factor, thickness.get(axis), profile))
     return tuple(axes)
 
 
 def one_axis(
-    stage: Stage, coarse: int, factor: float, thickness: dict[int, float], axis: int, softening: float
+    stage: Stage, coarse: int, factor: float, thickness: float | None, profile: str | None, softening: float = 0.0
 ) -> AxisLowering:
-    """The way down to `coarse` voxels along an axis, as the stage's model was trained."""
+    """The way down to `coarse` voxels along an axis, as the stage's model was trained; where slices of known `thickness`
+    are along it, with their `profile`."""
     from ...degradation import axis_lowering, fine_size
 
     spec = stage.spec
@@ -116,7 +120,7 @@ def one_axis(
         fine_size(coarse, factor),
         factor,
         spec.kind,
-        thickness=thickness.get(axis, 1.0),
-        profile=spec.profiles[0],
+        thickness=1.0 if thickness is None else thickness,
+        profile=spec.profiles[0] if thickness is None or profile is None else profile,
         softening=softening,
     )

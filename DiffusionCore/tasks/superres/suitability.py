@@ -97,14 +97,16 @@ def slice_thickness(
         raise UsageError(f"--thickness {given:g} mm is more than four times the {step:g} mm between slices")
     user = next((s for s in stages if s.factors[across] > 1 and s.spec.kind == "profile"), None)
     if user is None:
-        said = ("--thickness and --gap are not used: the model knows of no slices",) if given is not None else ()
-        return {}, said
+        unused = given is not None or asked.profile is not None
+        return {}, ("--thickness, --gap and --profile are not used: the model knows of no slices",) * unused
     source = "given"
     if given is None:
         given, source = header_thickness(volume), "as the header says"
     if given is None and user.spec.thickness.low < user.spec.thickness.high:
         sigma = noise.sigma if noise.reliable else 0.0
         given, source = estimate_slice_width(volume.voxels, volume.spacing, across, sigma), "as estimated from the scan"
+    if given is None and asked.profile is not None:
+        given, source = step, "as they touch"
     if given is None:
         return {}, ()
     share, trained = given / step, user.spec.thickness

@@ -87,7 +87,7 @@ def super_resolve(
         check_same_grid(on_grid(volume, grid, np.zeros(grid.shape, np.uint8)), reference, "reference")
 
     given = normalisation.apply(without_padding(volume))
-    lowering = total_lowering(stages, grid, thickness)
+    lowering = total_lowering(stages, grid, thickness, asked.profile)
     settings = [stage_settings(stage, asked, last=stage is stages[-1]) for stage in stages]
     x, made = given, []
     for number, stage in enumerate(stages, start=1):

@@ -278,6 +278,23 @@ def test_a_finer_scan_that_memory_does_not_hold_is_said_at_once(
         super_resolve(turned((16, 16, 18), (1, 1, 1)), loaded=models, factor=4)
 
 
+def test_the_result_agrees_with_the_scan_by_the_slice_profile_that_is_given(models: list[Model]) -> None:
+    """Made coarse by that profile it is the scan; by another it is not."""
+    volume = turned((6, 16, 16), (1, 1, 4))
+    result = super_resolve(volume, loaded=models, axes="slice", profile="rect", thickness=4.0, force=True).volume
+    top = np.percentile(volume.voxels, 99.5)
+    errors = {}
+    for profile in ("rect", "gaussian"):
+        axes = [axis_lowering(24, 4.0, "profile", profile=profile), None, None]
+        errors[profile] = np.sqrt(np.mean((lowered(result.voxels, axes) - volume.voxels) ** 2)) / top
+    assert errors["rect"] < 0.006 < errors["gaussian"]
+
+
+def test_what_is_said_of_slices_to_a_model_that_knows_of_none_is_told(models: list[Model]) -> None:
+    result = super_resolve(turned((9, 9, 9), (1, 1, 1)), loaded=models, profile="rect", force=True)
+    assert any("--profile are not used" in warning for warning in result.warnings)
+
+
 def test_a_gap_cannot_be_all(models: list[Model]) -> None:
     with pytest.raises(UsageError, match="leaves nothing"):
         super_resolve(turned((6, 16, 16), (1, 1, 4)), loaded=models, axes="slice", gap=4.0)

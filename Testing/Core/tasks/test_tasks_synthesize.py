@@ -137,11 +137,35 @@ def test_nothing_is_overwritten_unasked(tiny_cascade, tmp_path):
     ("words", "code"),
     [
         (("--condition", "z_fraction=7"), 2),
+        (("--condition", "colour=3"), 2),
+        (("--condition", "z_fraction"), 2),
         (("--stages", "9"), 2),
+        (("--count", "0"), 2),
+        (("--seed", "-1"), 2),
+        (("--guidance", "99"), 2),
+        (("--sampler", "magic"), 2),
         (("--device", "cuda:7"), 6),
         (("--sheet", "x.gif"), 2),
+        (("--report", "no/such/folder/x.json"), 5),
     ],
 )
-def test_what_can_not_be_done_is_said_by_its_code(tiny_cascade, tmp_path, words, code):
+def test_what_can_not_be_done_is_said_by_its_code(tiny_cascade, tmp_path, words, code, capsys):
     assert command(tiny_cascade, tmp_path / "out.nii.gz", *words) == code
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_models_that_make_no_images_are_said(tiny_cascade, tiny_models, make_synthesis, tmp_path, capsys):
+    broken = make_synthesis(tmp_path / "lonely", then=["absent"])
+    pickled = tmp_path / "model.pt"
+    pickled.write_bytes(b"cos\nsystem\n")
+    for model, said in (
+        ("nobody", "no model 'nobody'"),
+        (tiny_models / "tiny-mr", "does not make images from noise"),
+        (tiny_cascade.parent / "twice", "does not make images from noise"),
+        (broken, "no model 'absent'"),
+        (pickled, "pickle"),
+    ):
+        assert command(model, tmp_path / "out.nii.gz") == ModelError.exit_code
+        assert said in capsys.readouterr().err
     assert not list(tmp_path.glob("out*"))
