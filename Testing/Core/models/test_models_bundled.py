@@ -57,6 +57,8 @@ def test_nobody_who_is_tested_on_was_learnt_from(folder: Path, shared_data: Path
     for modality in ("mr", "ct"):
         with (shared_data / modality / "index.csv").open(encoding="utf-8") as file:
             tested |= {row["subject"] for row in csv.DictReader(file) if row["split"] == "test"}
+    with (shared_data / "mr" / "slices2d" / "brain_t1_axial2d.csv").open(encoding="utf-8") as file:
+        tested |= {row["subject"] for row in csv.DictReader(file) if row["stack"].endswith("_test.nii.gz")}
     assert not learnt & tested
 
 
