@@ -106,11 +106,14 @@ def run_super_resolve(job: Job, session: Session, progress: Progress) -> Any:
     return super_resolve(volume, reference=reference, progress=progress, loaded=models, **options.model_dump())
 
 
-def run_synthesize(job: Job, _session: Session, progress: Progress) -> Any:
+def run_synthesize(job: Job, session: Session, progress: Progress) -> Any:
+    from ..inference import choose_device
     from ..tasks.synthesis.synthesize import synthesize
 
     options: SynthesizeJob = job.options
-    return synthesize(options.model, progress=progress, **options.model_dump(exclude={"model"}))
+    progress.stage("load model")
+    models = session.load_cascade(options.model, str(choose_device(options.device)), options.stages)
+    return synthesize(models, progress=progress, **options.model_dump(exclude={"model"}))
 
 
 def run_classify(job: Job, session: Session, progress: Progress) -> Any:

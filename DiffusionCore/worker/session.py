@@ -27,6 +27,7 @@ class Session:
 
     def __init__(self) -> None:
         self._models: OrderedDict[Path, tuple[tuple[int, ...], Any]] = OrderedDict()
+        self._cascade: tuple[tuple[object, ...], tuple[tuple[int, ...], ...], list[Model]] | None = None
         self._noises: dict[tuple[str, str], NoiseEstimate] = {}
         self._rates: dict[tuple[object, ...], float] = {}
         self._ready: tuple[tuple[object, ...], Prepared] | None = None
@@ -43,15 +44,32 @@ class Session:
 
         return self._kept(name_or_path, load_classifier)
 
+    def load_cascade(self, name_or_path: str | Path, device: str, stages: int | None) -> list[Model]:
+        """A model that makes images from noise and those that follow it, on a device; from memory if they were the last
+        ones, are there still and their files are as they were. Raises `ModelError`."""
+        from ..models import find_model, load_model
+        from ..models.cascade import cascade_of
+
+        key = (find_model(name_or_path).absolute(), device, stages)
+        if self._cascade is not None and self._cascade[0] == key:
+            _, stamps, models = self._cascade
+            there = all(str(model.denoiser.signal.device) == device for model in models)  # memory may have run out
+            if there and stamps == tuple(stamp(model.folder) for model in models):
+                return models
+        self._cascade = None
+        models = cascade_of(load_model(key[0], device=device), stages)
+        self._cascade = (key, tuple(stamp(model.folder) for model in models), models)
+        return models
+
     def _kept(self, name_or_path: str | Path, load: Callable[[Path], Any]) -> Any:
         from ..models import find_model
 
         folder = find_model(name_or_path).absolute()
-        stamp = tuple(file.stat().st_mtime_ns for file in sorted(folder.iterdir()))
-        if folder in self._models and self._models[folder][0] == stamp:
+        now = stamp(folder)
+        if folder in self._models and self._models[folder][0] == now:
             self._models.move_to_end(folder)
             return self._models[folder][1]
-        self._models[folder] = (stamp, load(folder))
+        self._models[folder] = (now, load(folder))
         self._models.move_to_end(folder)
         while len(self._models) > MODELS:
             self._models.popitem(last=False)
@@ -104,3 +122,8 @@ class Session:
         self._noises = {key: noise for key, noise in self._noises.items() if key[0] not in files}
         if self._ready is not None and self._ready[0][0] in files:
             self._ready = None
+
+
+def stamp(folder: Path) -> tuple[int, ...]:
+    """When each file of a model was last written."""
+    return tuple(file.stat().st_mtime_ns for file in sorted(folder.iterdir()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from DiffusionCore.models import Range
@@ -10,6 +12,7 @@ from DiffusionCore.tasks.classification.classify import classify
 from DiffusionCore.tasks.superres.super_resolve import super_resolve
 from DiffusionCore.tasks.synthesis.synthesize import synthesize
 from DiffusionCore.volume import Volume
+from DiffusionCore.worker.session import Session
 
 
 def test_super_resolution_comes_back_on_the_finer_grid(worker, mr, make_model, tmp_path):
@@ -37,6 +40,19 @@ def test_synthesis_needs_no_volume(worker, tiny_cascade):
     np.testing.assert_array_equal(worker.array(values["volumes"][0]), made.volumes[0].voxels)
     assert values["volumes"][0]["volume"]["meta"] == {"synthetic": True}
     assert values["images"]["array"]["shape"] == list(made.images.shape)
+
+
+def test_a_cascade_stays_loaded_until_a_file_of_it_changes(tmp_path, make_synthesis):
+    base = make_synthesis(tmp_path / "base", then=["twice"])
+    make_synthesis(tmp_path / "twice", 2, (16, 16))
+    session = Session()
+    first = session.load_cascade(base, "cpu", None)
+    assert [model.card.name for model in first] == ["base", "twice"]
+    assert session.load_cascade(base, "cpu", None) is first
+    assert len(session.load_cascade(base, "cpu", 1)) == 1
+    again = session.load_cascade(base, "cpu", None)
+    os.utime(tmp_path / "twice" / "card.yaml", (1, 1))
+    assert session.load_cascade(base, "cpu", None) is not again
 
 
 def test_synthesis_without_a_model_is_refused(worker):
