@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,6 +211,28 @@ def test_ours_are_used_for_what_they_were_trained_for(make_model: Callable[..., 
     scan = given(CASES[0], root)
     assert one.run(scan).shape == scan.truth.shape
     assert one.made_of == load_model(folder).card.sha256
+
+
+def test_the_command_runs_a_part(
+    make_model: Callable[..., Path], root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from DiffusionCore.__main__ import main
+    from DiffusionCore.models import Range
+    from DiffusionCore.models.card import ResolutionSpec
+
+    twice = ResolutionSpec(kind="kspace", axes=("all",), factor=Range(low=1.3, high=2.2))
+    folder = make_model(tmp_path / "sr-x2", task="super_resolve", resolution=twice)
+    for case in (case for case in TEST_CASES if case.table == MR_ORIGIN):
+        (tmp_path / case.file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / case.file).write_bytes((root / "ball.nii.gz").read_bytes())
+    words = ["benchmark", "superres", str(tmp_path / "out"), "--data", str(tmp_path), "--model", str(folder)]
+    assert main([*words, "--quick", "--parts", "mr", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {row["table"] for row in told["rows"]} == {MR_ORIGIN}
+    assert (tmp_path / "out" / "quick" / "superres-mr.md").is_file()
+    assert main([*words, "--parts", "all"]) == UsageError.exit_code
+    assert main([*words, "--quick"]) == InputError.exit_code  # the other tables' scans are not there
+    assert "is not in the data folder" in capsys.readouterr().err
 
 
 def test_models_named_together_are_a_cascade_of_their_own(make_model: Callable[..., Path], root: Path) -> None:
