@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -232,6 +233,19 @@ def test_dicom_in_derived_dicom_out(place: Path, dicom: ModuleType) -> None:
     assert image.SeriesInstanceUID != source.SeriesInstanceUID
     assert "estimated" in image.DerivationDescription
     assert image.DerivationCodeSequence[0].CodeMeaning == "Spatial resampling"
+
+
+def test_all_that_can_be_asked_for_beside_the_result(place: Path) -> None:
+    """Before is the interpolated scan, on the finer grid; S2's film scrolls through both."""
+    source = write_volume(scan(CASES[0]), place / "head.nii.gz")
+    asked = ["--report", "r.json", "--html", "r.html", "--uncertainty", "u.nii.gz", "--samples", "2", "--steps", "2"]
+    words = ["superres", str(source), "fine.nii.gz", "--modality", "MR", "--quiet", "--roi", "0:10,0:8,0:6", *asked]
+    for figure in ("f.png", "f.gif"):
+        assert main([*words, "--figure", figure, "--overwrite"]) == OK
+    made = json.loads((place / "r.json").read_text(encoding="utf-8"))
+    assert {"before, % of p99.5", "after, % of p99.5"} <= made["figures"]["consistency"].keys()
+    assert read_volume(place / "u.nii.gz").shape == read_volume(place / "fine.nii.gz").shape == (12, 16, 20)
+    assert all((place / name).stat().st_size > 1000 for name in ("f.png", "f.gif", "r.html"))
 
 
 def test_many_scans_into_a_folder(place: Path) -> None:
