@@ -35,6 +35,7 @@ def superres_table(
         superres_methods(ours, given.model, given.learned),
         parts=tuple(given.parts.split(",")) if given.parts else (),
         quick=given.quick,
+        retime=given.retime,
         speed_of=None if given.parts else next((model.folder for model in ours if timed(model)), None),
         progress=progress,
     )

@@ -24,7 +24,7 @@ the data range; CT: in the body, in the window named). *Rise* is the distance ov
 90 % in the result, in planes that hold the axis that was coarse. *Consistency* is the RMS of (the result made coarse again −
 the coarse scan) over the scan's 99.5th percentile. "B-spline 3, made consistent" is the interpolation with our projection
 after it: what data consistency alone gives. Under six subjects every subject is shown; seconds are of the machine that ran
-it, and say little if it did other work too."""
+it, in brackets where it did other work too (`--retime` runs those again)."""
 
 
 def write_report(
@@ -74,9 +74,15 @@ def _table(rows: Sequence[Row]) -> str:
         if known:
             cells += [_pair(by_subject.get(name)) for name in subjects]
             cells += [f"{np.mean([row.psnr for row in own]):.2f}", f"{np.nanmean([row.rise_mm for row in own]):.2f}"]
-        cells += [f"{100 * np.mean([r.consistency for r in own]):.2f}", f"{np.mean([r.seconds for r in own]):.1f}"]
+        cells += [f"{100 * np.mean([r.consistency for r in own]):.2f}", _seconds(own)]
         lines.append(cells)
     return grid(head, lines)
+
+
+def _seconds(rows: Sequence[Row]) -> str:
+    """The mean; in brackets where other work was done beside it."""
+    mean = f"{np.mean([row.seconds for row in rows]):.1f}"
+    return f"({mean})" if any(row.disturbed for row in rows) else mean
 
 
 def _pair(row: Row | None) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from DiffusionCore.benchmark.denoise.gates import Verdict
 from DiffusionCore.benchmark.expected_time import in_words
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
+from DiffusionCore.benchmark.rivals.other_work import Stopwatch
 from DiffusionCore.benchmark.superres.cases import (
     PARTS,
     TEST_CASES,
@@ -64,6 +65,7 @@ def run_superres_benchmark(
     cases: Sequence[Case] = TEST_CASES,
     parts: Sequence[str] = (),
     quick: bool = False,
+    retime: bool = False,
     cache: Path | None = None,
     speed_of: Path | None = None,
     progress: Progress | None = None,
@@ -74,6 +76,7 @@ def run_superres_benchmark(
     parts     names in `PARTS`: those tables alone, in files with these names behind `superres`; a whole run afterwards
               takes what they left in `cache`
     quick     small crops, in the folder `quick`: to see that everything runs
+    retime    do again what was timed beside other work
     cache     where results are kept; default: `cache/superres` in `out_folder`
     speed_of  the model whose ×2 of a whole scan is timed as the command, from cold; None: nothing is timed
 
@@ -96,8 +99,9 @@ def run_superres_benchmark(
         for method in (*INTERPOLATING, *methods)
         if method.able(case)
     ]
+    left = left_to_do(tasks, retime)
     if not quick:
-        announce([task for task in tasks if not task.place.is_file()], data_root, progress)
+        announce(left, data_root, progress)
     rows: list[Row] = []
     pictures: dict[str, Path] = {}
     for case in chosen:
@@ -106,7 +110,7 @@ def run_superres_benchmark(
         found: dict[str, Kept] = {}
         here = [task for task in tasks if task.case == case]
         for done, task in enumerate(here, start=1):
-            found[task.method.title] = kept_or_measured(task, scan)
+            found[task.method.title] = kept_or_measured(task, scan, anew=task in left)
             progress.advance(done / len(here), task.method.title)
         rows += [row for kept in found.values() for row in kept.rows]
         if (picture := picture_name(case)) not in pictures:
@@ -126,9 +130,18 @@ def run_superres_benchmark(
     )
 
 
-def kept_or_measured(task: Task, scan: Callable[[], Given]) -> Kept:
-    """What is kept of a task; else it is done, measured and kept."""
-    kept = read_kept(task.place, task.case)
+def left_to_do(tasks: Sequence[Task], retime: bool) -> list[Task]:
+    """The tasks of which nothing is kept; with `retime` also those that were timed beside other work."""
+    return [
+        task
+        for task in tasks
+        if (kept := read_kept(task.place, task.case)) is None or (retime and any(row.disturbed for row in kept.rows))
+    ]
+
+
+def kept_or_measured(task: Task, scan: Callable[[], Given], anew: bool) -> Kept:
+    """What is kept of a task; else, or `anew`, it is done, measured and kept."""
+    kept = None if anew else read_kept(task.place, task.case)
     if kept is None:
         kept = measured(task.method, scan())
         write_kept(task.place, kept)
@@ -137,10 +150,9 @@ def kept_or_measured(task: Task, scan: Callable[[], Given]) -> Kept:
 
 def measured(method: Method, scan: Given) -> Kept:
     """A method's result on a scan, in figures and as part of a picture."""
-    started = time.perf_counter()
+    watch = Stopwatch()
     voxels = method.run(scan)
-    seconds = time.perf_counter() - started
-    rows = rows_of(scan, method.name, method.title, method.kind, voxels, seconds)
+    rows = rows_of(scan, method.name, method.title, method.kind, voxels, *watch.read())
     return Kept(tuple(rows), panel_of(scan, voxels))
 
 

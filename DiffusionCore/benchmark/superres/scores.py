@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED
 from DiffusionCore.benchmark.superres.cases import Case, Given
 from DiffusionCore.degradation import lowered
 from DiffusionCore.metrics import edge_profile, evaluate, find_edges, rise_distance, tissue_mask
@@ -20,7 +21,8 @@ class Row:
     window       of CT, in HU; None in MR
     rise_mm      distance over which edges of the truth rise from 10 to 90 % in the method's result
     consistency  RMS of (result made coarse again - coarse scan) in tissue, over the coarse scan's p99.5 there
-    kind         `interpolation`, `learned` or `ours`
+    kind         as of `Method`
+    seconds      of the run that made it; `others` the processors that other work took meanwhile, None where nobody tells
     """
 
     case: Case
@@ -33,21 +35,34 @@ class Row:
     rise_mm: float
     consistency: float
     seconds: float
+    others: float | None = None
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether `seconds` is longer than the method needs."""
+        return self.others is not None and self.others > UNDISTURBED
 
 
 def rows_of(
-    scan: Given, name: str, title: str, kind: str, voxels: npt.NDArray[np.float32], seconds: float
+    scan: Given,
+    name: str,
+    title: str,
+    kind: str,
+    voxels: npt.NDArray[np.float32],
+    seconds: float,
+    others: float | None = None,
 ) -> list[Row]:
     """A row for each window of the modality (MR: one)."""
     agreement = consistency_of(scan, voxels)
     if scan.truth is None:
-        return [Row(scan.case, name, title, kind, "", *[float("nan")] * 3, agreement, seconds)]
+        return [Row(scan.case, name, title, kind, "", *[float("nan")] * 3, agreement, seconds, others)]
     result = Volume(voxels, scan.truth.ijk_to_ras, scan.case.modality)
     rise = edge_rise(scan, voxels)
     found = []
     for row in evaluate(result, scan.truth).rows:
         window = "" if row.window is None else f"{row.window[0]:g} to {row.window[1]:g} HU"
-        found.append(Row(scan.case, name, title, kind, window, row.psnr, row.ssim, rise, agreement, seconds))
+        measured = (row.psnr, row.ssim, rise, agreement, seconds, others)
+        found.append(Row(scan.case, name, title, kind, window, *measured))
     return found
 
 

@@ -139,6 +139,31 @@ def test_what_was_measured_is_kept_and_parts_make_the_whole(root: Path, tmp_path
         run_superres_benchmark(tmp_path, root, [ours], parts=["all"])
 
 
+def test_what_was_timed_beside_other_work_is_said_and_can_be_run_again(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+
+    def run(scan):
+        runs.append(1)
+        return interpolate(CONSISTENT, scan)
+
+    ours = Method("ours-1", "ours", "ours", run, made_of="weights")
+    monkeypatch.setattr("DiffusionCore.benchmark.superres.run.Stopwatch.read", lambda watch: (7.0, 1.5))
+    run_superres_benchmark(tmp_path, root, [ours], cases=CASES[:1])
+    assert "(7.0)" in (tmp_path / "superres.md").read_text(encoding="utf-8")
+    monkeypatch.setattr("DiffusionCore.benchmark.superres.run.Stopwatch.read", lambda watch: (3.0, 0.0))
+    runs.clear()
+    run_superres_benchmark(tmp_path, root, [ours], cases=CASES[:1])
+    assert not runs
+    run_superres_benchmark(tmp_path, root, [ours], cases=CASES[:1], retime=True)
+    page = (tmp_path / "superres.md").read_text(encoding="utf-8")
+    assert runs and "(7.0)" not in page and " 3.0 |" in page
+    runs.clear()
+    run_superres_benchmark(tmp_path, root, [ours], cases=CASES[:1], retime=True)
+    assert not runs
+
+
 def test_what_is_kept_depends_on_the_scan_the_case_and_the_crop(root: Path, tmp_path: Path) -> None:
     method, scan = INTERPOLATING[0], root / "ball.nii.gz"
     other = tmp_path / "other.nii.gz"
