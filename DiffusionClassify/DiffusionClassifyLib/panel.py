@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import qt
 import slicer
 
 from DiffusionCore.slicerbridge.installed import installed_models
-from DiffusionCore.slicerbridge.module_panel import ModulePanel, asked_folder, say_written
+from DiffusionCore.slicerbridge.module_panel import DEVICES, ModulePanel, asked_folder, say_written
 from DiffusionCore.slicerbridge.results import INPUT, part
 from DiffusionCore.slicerbridge.scans import first_volume
 
@@ -18,7 +17,6 @@ from .look import SEGMENTATION
 from .result_group import ResultGroup
 from .runs import classify_job, report_job
 
-DEVICES = ("cpu", "mps") if sys.platform == "darwin" else ("cpu", "cuda:0")
 TIP = "Classify it; it is not changed, the result comes beside it."
 
 

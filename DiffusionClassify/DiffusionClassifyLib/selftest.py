@@ -8,22 +8,15 @@ import numpy as np
 import slicer
 from slicer import util
 
-from DiffusionCore.slicerbridge.patience import wait_until
+from DiffusionCore.slicerbridge.selftest import open_panel, wait_until
 
 from .choice_groups import NO_INPUT, NO_MODEL
 from .results import answer_of
 
 
-def open_panel() -> Any:
-    """Open the module as a hand would; gives its panel."""
-    util.selectModule("DiffusionClassify")
-    slicer.app.processEvents()
-    return util.getModuleWidget("DiffusionClassify").panel
-
-
 def says_why_not(test: Any) -> None:
     """Without an input Apply is disabled, with the reason as its tool tip, and so is the report."""
-    panel = open_panel()
+    panel = open_panel("DiffusionClassify")
     test.assertFalse(panel.ui.applyButton.enabled)
     test.assertEqual(panel.ui.applyButton.toolTip, NO_INPUT)
     test.assertFalse(panel.ui.reportButton.enabled)
@@ -36,7 +29,7 @@ def classifies_a_structure(test: Any) -> None:
     k, j, i = np.indices((40, 40, 40)) - 20
     util.updateVolumeFromArray(node, ((k**2 + 2 * j**2 + i**2) < 150).astype(np.uint8))
     node.CreateDefaultDisplayNodes()
-    panel = open_panel()
+    panel = open_panel("DiffusionClassify")
     ui, parameters = panel.ui, panel.parameters
     ui.inputSelector.setCurrentNode(node)
     parameters.force = True  # a ball is no gland

@@ -45,12 +45,6 @@ def _keep(name: str, seconds: float) -> None:
         qt.QSettings().setValue(f"{KEY}/{name}", repr(float(seconds)))
 
 
-def expected_seconds(model: str, device: str, voxels: int, passes: int) -> float | None:
-    """About how long the network will take; None before anything was measured on this device."""
-    each = seconds_per_voxel(model, device)
-    return None if each is None else each * voxels * passes
-
-
 def learn_from_run(provenance: Mapping[str, Any], device: str) -> None:
     """Keep what a finished run says about the speed of its model on the device that was asked for."""
     stages = provenance.get("seconds", {})

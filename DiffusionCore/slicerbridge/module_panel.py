@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from .application_worker import application_worker
 from .panel import Job, JobControls
 from .scans import Scans
 
+DEVICES = ("cpu", "mps") if sys.platform == "darwin" else ("cpu", "cuda:0")  # that a person may choose beside "auto"
 EVERY_CHANGE = 0  # milliseconds: changes that come together are shown once
 INPUT_EVENTS = (
     slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,

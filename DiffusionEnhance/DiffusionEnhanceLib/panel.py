@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from DiffusionCore.slicerbridge import layouts
 from DiffusionCore.slicerbridge.expected import SpeedMeasurement, learn_from_run
 from DiffusionCore.slicerbridge.installed import installed_cards
 from DiffusionCore.slicerbridge.keep import dicom_job, report_job
-from DiffusionCore.slicerbridge.module_panel import ModulePanel, asked_folder, say_written, single_shot
+from DiffusionCore.slicerbridge.module_panel import DEVICES, ModulePanel, asked_folder, say_written, single_shot
 from DiffusionCore.slicerbridge.panel import Job, seconds_in_words
 from DiffusionCore.slicerbridge.preview import LivePreview
 from DiffusionCore.slicerbridge.results import INPUT, is_synthetic, part
@@ -35,7 +34,6 @@ APPLY = {
     "synthesize": "Make images from the seed; nothing else is changed.",
 }
 WHEN_QUIET = 1000  # milliseconds without a change, after which the device's speed is measured, once
-DEVICES = ("cpu", "mps") if sys.platform == "darwin" else ("cpu", "cuda:0")
 
 
 class EnhancePanel(ModulePanel):
@@ -43,7 +41,6 @@ class EnhancePanel(ModulePanel):
 
     def __init__(self, ui: Any, worker: Any = None) -> None:
         ModulePanel.__init__(self, ui, worker)
-        self.devices = DEVICES
         self.how = HowGroup(ui, self.refresh)
         self.task = TaskGroup(ui, lambda: self.how.models)
         self.input = InputGroup(ui, self.refresh)
@@ -51,6 +48,7 @@ class EnhancePanel(ModulePanel):
         self.speed = SpeedMeasurement(self.worker, self.refresh)
         self._speed_timer = single_shot(WHEN_QUIET, self._measure_speed)
         self.preview = LivePreview(self.worker, self.what_to_preview, lambda words: say(ui.previewLabel, words))
+        self._previewed: tuple[Any, ...] = ()
         say(ui.previewLabel, "")
 
     # The scene
@@ -72,7 +70,6 @@ class EnhancePanel(ModulePanel):
         self._speed_timer.stop()
         self.speed.give_way()
         self.preview.stop()
-        self.controls.drop()
         self.result.end()
         ModulePanel.scene_closes(self)
 
@@ -92,9 +89,9 @@ class EnhancePanel(ModulePanel):
         ahead = self.outlook()
         why_not, enhances = ahead.why_not, task_of(parameters) == "enhance"
         self.task.show(parameters, ahead.card, ahead.grid)
-        seconds = expected(ahead, parameters)
+        seconds = expected(ahead, parameters, self.how.models)
         words = {preset: f"about {seconds_in_words(time)}" for preset, time in seconds.items() if time is not None}
-        self.how.show(parameters, ahead.card, words, self.devices)
+        self.how.show(parameters, ahead.card, words, DEVICES)
         say(self.ui.expectedLabel, "" if why_not else expected_in_words(parameters, seconds))
         if not why_not and enhances and not self.missing and seconds[parameters.preset] is None:
             self._speed_timer.start()
@@ -129,7 +126,7 @@ class EnhancePanel(ModulePanel):
             self.preview.start()
         elif wanted:
             asked = self._preview_key()
-            if asked != getattr(self, "_previewed", None):
+            if asked != self._previewed:
                 self.preview.refresh()
             self._previewed = asked
         elif self.preview.on:

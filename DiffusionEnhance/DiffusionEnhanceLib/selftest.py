@@ -7,9 +7,9 @@ from typing import Any
 import slicer
 from slicer import util
 
-from DiffusionCore.slicerbridge.patience import wait_until
 from DiffusionCore.slicerbridge.results import is_synthetic
 from DiffusionCore.slicerbridge.scans import first_volume
+from DiffusionCore.slicerbridge.selftest import open_panel, wait_until
 
 from .sample_data import resources
 from .task_group import TASKS, task_of, why_no_task
@@ -17,16 +17,9 @@ from .task_group import TASKS, task_of, why_no_task
 PART = 20.0  # mm: half the edge of the cube that is worked on
 
 
-def open_panel() -> Any:
-    """Open the module as a hand would; gives its panel."""
-    util.selectModule("DiffusionEnhance")
-    slicer.app.processEvents()
-    return util.getModuleWidget("DiffusionEnhance").panel
-
-
 def says_why_not(test: Any) -> None:
     """Without a volume Apply is disabled, with the reason as its tool tip, and so is every button of the result."""
-    ui = open_panel().ui
+    ui = open_panel("DiffusionEnhance").ui
     slicer.app.processEvents()
     test.assertFalse(ui.applyButton.enabled)
     test.assertEqual(ui.applyButton.toolTip, "Choose a volume first.")
@@ -38,7 +31,7 @@ def says_why_not(test: Any) -> None:
 def enhance_sample(test: Any) -> None:
     """Enhance a part of the sample against its reference: less noise, nearer to the truth, beside the input."""
     noisy, clean = load_sample("MRHeadNoisy"), load_sample("MRHeadReference")
-    panel = open_panel()
+    panel = open_panel("DiffusionEnhance")
     ui, parameters = panel.ui, panel.parameters
     ui.inputSelector.setCurrentNode(noisy)
     ui.referenceSelector.setCurrentNode(clean)
@@ -58,7 +51,7 @@ def enhance_sample(test: Any) -> None:
 def super_resolves_sample(test: Any) -> None:
     """Make a part of the sample finer: more voxels in the same physical box, beside the input."""
     noisy = load_sample("MRHeadNoisy")
-    panel = open_panel()
+    panel = open_panel("DiffusionEnhance")
     ui, parameters = panel.ui, panel.parameters
     ui.inputSelector.setCurrentNode(noisy)
     ui.roiSelector.setCurrentNode(middle_of(noisy))
@@ -77,7 +70,7 @@ def super_resolves_sample(test: Any) -> None:
 
 def makes_an_image(test: Any) -> None:
     """Make one image from a seed, of few steps: it is marked as showing nobody and is never taken as an input."""
-    panel = open_panel()
+    panel = open_panel("DiffusionEnhance")
     if not choose_task(test, panel, "synthesize"):
         return
     parameters = panel.parameters

@@ -112,7 +112,7 @@ def test_a_scan_is_super_resolved_in_its_own_box(host: Any, panel: Any) -> None:
     assert ui.previewCheckBox.toolTip == "Only enhancement has a preview."
     assert not ui.factorSpinBox.enabled and "by a factor" in ui.factorSpinBox.toolTip
     choose(panel, "Super-resolve", "tiny-x2")
-    assert ui.expectedLabel.text == "How long it takes is known after the first run on this computer."
+    assert ui.expectedLabel.text.startswith("about ")  # from the speed of another model
     hand.set_value(ui.finerCombo, "by a factor")
     hand.set_value(ui.factorSpinBox, 1.5)
     assert "Result: 108×96×60 voxels" in ui.taskHint.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -136,3 +137,39 @@ def test_the_bounds_are_those_of_the_package(host: Any) -> None:
     listed = ROOT / "DiffusionEnhance/Resources/requirements.txt"
     if listed.is_file():
         assert listed.read_text(encoding="utf-8").split() == list(LIGHT)
+
+
+def test_what_slicer_runs_imports_nothing_that_is_neither_slicers_nor_asked_for(host: Any) -> None:
+    from DiffusionCore.slicerbridge.packages import LIGHT, TORCH
+
+    of_slicer = {
+        "numpy",
+        "scipy",
+        "SimpleITK",
+        "pydicom",
+        "PIL",
+        "packaging",
+        "highdicom",
+        "slicer",
+        "vtk",
+        "qt",
+        "ctk",
+    }
+    asked = {re.split(r"[<>=]", one)[0] for one in (*LIGHT, TORCH)} | {"yaml", "PyTorchUtils", "DiffusionCore"}
+    rooms = ("benchmark", "commands", "training")
+    alone = (
+        "metrics/distribution.py",
+        "metrics/embedding.py",
+        "report/movie.py",
+    )  # for benchmarks and the command line
+    core = ROOT / "DiffusionCore"
+    for path in core.rglob("*.py"):
+        place = path.relative_to(core)
+        if place.parts[0] in rooms or place.as_posix() in alone:
+            continue
+        for part in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [one.name for one in part.names] if isinstance(part, ast.Import) else []
+            if isinstance(part, ast.ImportFrom) and part.level == 0:
+                names = [part.module]
+            used = {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names)
+            assert used <= of_slicer | asked, f"{place}: {used - of_slicer - asked}"

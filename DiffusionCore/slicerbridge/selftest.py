@@ -1,13 +1,22 @@
-"""Waiting as a module's own test does: the event loop runs until something is so."""
+"""What the modules' own tests do, in the application and in the test host: open a module, wait."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import slicer
+from slicer import util
 
 PATIENCE = 300.0  # seconds, on a slow computer
+
+
+def open_panel(module: str) -> Any:
+    """Open a module as a hand would; gives its panel."""
+    util.selectModule(module)
+    slicer.app.processEvents()
+    return util.getModuleWidget(module).panel
 
 
 def wait_until(reached: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
