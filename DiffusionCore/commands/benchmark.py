@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, UsageError
+from ..errors import InputError, OutputError, UsageError
 from ..progress import Progress
 from .arguments import Parser, add_output_arguments
 from .benchmark_classify import add_classify_arguments, classify_table
@@ -57,6 +57,8 @@ def main(argv: list[str]) -> int:
     given = parser.parse_intermixed_args(argv)
     if given.study and given.name != "denoise":
         raise UsageError("--study goes with denoise")
+    if given.output.exists() and not given.output.is_dir():
+        raise OutputError(f"{given.output}: is a file; OUT is the folder that tables and plots are written to")
     with console_progress(given.quiet, given.json) as progress:
         head, rows, files = TABLES[given.name](given, progress)
     if given.json:

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+from ..errors import InputError, OutputError, UsageError
+from ..tasks.options import MAX_SEED
 from .arguments import Parser, add_output_arguments
 from .console import console_progress
 from .tables import print_table
@@ -34,6 +35,10 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the added noise")
     add_output_arguments(parser)
     given = parser.parse_args(argv)
+    if not 0 <= given.seed <= MAX_SEED:
+        raise UsageError(f"--seed must be 0 to {MAX_SEED}, got {given.seed}")
+    if given.out.exists() and not given.out.is_dir():
+        raise OutputError(f"{given.out}: is a file; --out names the folder that the results are written to")
     from ..volume import read_volume
 
     with console_progress(given.quiet, given.json) as progress:

@@ -122,7 +122,6 @@ def measure(
     """Every method on every case of its modality, as `run_denoise_benchmark` does it; writes nothing but `cache`."""
     progress = progress or silent()
     _check_names(methods)
-    kept = ignored_folder(cache)
     settings = read_tuned(tuned)
     rows: list[Row] = []
     observations: list[Observation] = []
@@ -131,10 +130,11 @@ def measure(
     costs = []
     progress.stage("forecast")
     for case, able, crop in zip(cases, chosen, sizes, strict=True):
-        costs.append(seconds_left(case, able, data_root, crop, kept, settings, retime))
+        costs.append(seconds_left(case, able, data_root, crop, cache, settings, retime))
         progress.advance(len(costs) / len(cases))
     progress.say(f"{len(cases)} scans: about {in_words(sum(costs))} on two idle cores for what is not kept yet")
     progress.stage("compare")
+    kept = ignored_folder(cache)
     for n, (case, able, crop) in enumerate(zip(cases, chosen, sizes, strict=True)):
         given = case_input(case, data_root, crop, kept)
         for done, method in enumerate(able, start=1):

@@ -112,6 +112,15 @@ def test_benchmark_without_data_says_what_to_give(installed, tmp_path, monkeypat
     assert "--data" in capsys.readouterr().err
 
 
+def test_benchmark_s_folder_is_no_file_and_is_not_made_for_nothing(installed, tmp_path, capsys):
+    (tmp_path / "taken").touch()
+    assert main(["benchmark", "denoise", str(tmp_path / "taken"), "--data", str(tmp_path)]) == 5
+    assert "is a file" in capsys.readouterr().err
+    assert main(["benchmark", "denoise", str(tmp_path / "out"), "--data", str(tmp_path), "--parts", "mr"]) == 3
+    assert "is not in the data folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_benchmark_names_are_a_closed_list(tmp_path, capsys):
     assert main(["benchmark", "everything", str(tmp_path)]) == 2
     assert "denoise" in capsys.readouterr().err
