@@ -172,6 +172,6 @@ def asked_folder(title: str) -> str:
     return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)
 
 
-def say_written(files: list[str], folder: str) -> None:
+def say_written(files: list[str], folder: str, note: str = "") -> None:
     """Tell in the status bar what was written."""
-    slicer.util.showStatusMessage(f"{len(files)} files written to {folder}", 5000)
+    slicer.util.showStatusMessage(f"{len(files)} files written to {folder}{note}", 5000)

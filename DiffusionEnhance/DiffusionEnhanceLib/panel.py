@@ -10,7 +10,7 @@ import qt
 from DiffusionCore.slicerbridge import layouts
 from DiffusionCore.slicerbridge.expected import SpeedMeasurement, learn_from_run
 from DiffusionCore.slicerbridge.installed import installed_cards
-from DiffusionCore.slicerbridge.keep import dicom_job, report_job
+from DiffusionCore.slicerbridge.keep import dicom_job, report_job, source_of
 from DiffusionCore.slicerbridge.module_panel import DEVICES, ModulePanel, asked_folder, say_written, single_shot
 from DiffusionCore.slicerbridge.panel import Job, seconds_in_words
 from DiffusionCore.slicerbridge.preview import LivePreview
@@ -33,6 +33,7 @@ APPLY = {
     "super_resolve": "Make the volume's voxels finer; it is not changed, the result comes beside it.",
     "synthesize": "Make images from the seed; nothing else is changed.",
 }
+ANONYMOUS = "of a new, anonymous patient, as the volume is not known to Slicer's DICOM database"
 WHEN_QUIET = 1000  # milliseconds without a change, after which the device's speed is measured, once
 
 
@@ -198,5 +199,8 @@ class EnhancePanel(ModulePanel):
 
     def keep_in(self, what: str, folder: str) -> None:
         """Write the report, or export the result as DICOM, into a folder; the worker does it."""
-        make = report_job if what == "report" else dicom_job
-        self.run([make(self.parameters.resultVolume, folder, lambda files: say_written(files, folder))])
+        result = self.parameters.resultVolume
+        make, note = report_job, ""
+        if what == "dicom":
+            make, note = dicom_job, "" if source_of(result) else f"; {ANONYMOUS}"
+        self.run([make(result, folder, lambda files: say_written(files, folder, note))])

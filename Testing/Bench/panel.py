@@ -133,7 +133,7 @@ def runs_rows(found: Mapping[str, Any]) -> list[Row]:
     size, gate = f"{found['size']}³", "≤ 100 ms"
     first, *gaps = found["gaps"]
     words = f"median {1000 * median(gaps):.0f} ms, worst {1000 * max(gaps):.0f} ms of {len(gaps)} runs"
-    starts, beyond = found["starts"][1:], found["beyond"][1:]
+    starts, beyond, noise = found["starts"][1:], found["beyond"][1:], found["noise_turn"]
     return [
         at_most(f"longest pause of the event loop, click to result, {size}", max(gaps), 0.1, gate, words),
         at_most(
@@ -141,6 +141,8 @@ def runs_rows(found: Mapping[str, Any]) -> list[Row]:
         ),
         at_most(f"a second run of the same model starts, {size}", max(starts), 0.5, "≤ 0.5 s", typical(starts)),
         Row("click to result beyond the core's own time, second run", NO_GOAL, typical(beyond), NO_GOAL, max(beyond)),
+        at_most(f"preview of a slice of {size}", max(found["previews"]), 2.0, "≤ 2 s", typical(found["previews"])),
+        at_most("longest turn of measuring its noise", noise, 0.05, "≤ 50 ms", f"{1000 * noise:.0f} ms"),
     ]
 
 

@@ -80,7 +80,8 @@ def head(size: int) -> Any:
 
 def runs(size: int, count: int) -> dict[str, Any]:
     """Of each run from the click to the result: the longest time without a turn of the event loop, the time until the
-    core works, the time beyond the core's own. The first run starts the worker."""
+    core works, the time beyond the core's own. The first run starts the worker. Then previews of a slice, and the longest
+    turn in which noise was measured."""
     with session() as host:
         import panel_hand
         from slicer_host import hand
@@ -107,7 +108,26 @@ def runs(size: int, count: int) -> dict[str, Any]:
             hand.click(panel.ui.formerLayoutButton)
             remove_result(panel.parameters.resultVolume)
             panel_hand.ready(panel)
-        return found
+        found["previews"] = previews(panel, count)
+        return {**found, "noise_turn": panel.input.measurement.longest_turn}
+
+
+def previews(panel: Any, count: int) -> list[float]:
+    """Seconds from the end of the scrolling to the slice in view, at one place after another."""
+    import slicer
+    from slicer_host import hand
+
+    slicer.util.setSliceViewerLayers(background=panel.parameters.inputVolume, fit=True)
+    logic = slicer.app.layoutManager().sliceWidget("Red").sliceLogic()
+    hand.set_value(panel.ui.previewCheckBox, True)
+    seconds = []
+    for _ in range(count):
+        panel.preview.seconds = None
+        logic.SetSliceOffset(logic.GetSliceOffset() + 3)
+        hand.wait_until(lambda: panel.preview.seconds is not None, 600, "the preview is shown")
+        seconds.append(panel.preview.seconds)
+    hand.set_value(panel.ui.previewCheckBox, False)
+    return seconds
 
 
 def traffic(size: int, count: int) -> dict[str, Any]:

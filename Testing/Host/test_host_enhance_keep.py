@@ -44,9 +44,10 @@ def test_a_report_that_cannot_be_written_is_said(panel: Any, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_derived_dicom_series(panel: Any, tmp_path: Path) -> None:
+def test_a_derived_dicom_series(host: Any, panel: Any, tmp_path: Path) -> None:
     panel.keep_in("dicom", str(tmp_path))
     panel_hand.finish(panel)
+    assert "of a new, anonymous patient" in host.main_window.statusBar().currentMessage()
     assert panel.ui.stateLabel.text == "finished"
     images = [pydicom.dcmread(path) for path in sorted((tmp_path / "MRHeadNoisy_enhanced").iterdir())]
     assert len(images) == 40
