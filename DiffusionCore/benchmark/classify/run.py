@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from DiffusionCore.benchmark.classify.arms import ARMS, DENSENET, LOGISTIC, MAJORITY, OURS, RESNET, Arm, Toolbox
-from DiffusionCore.benchmark.classify.cnn_rivals import densenet121, resnet18, train_cnn
+from DiffusionCore.benchmark.classify.cnn_rivals import CHECKPOINT, densenet121, resnet18, train_cnn
 from DiffusionCore.benchmark.classify.datasets import Dataset, find_source, read_dataset
 from DiffusionCore.benchmark.classify.explanation import Explained, explain
 from DiffusionCore.benchmark.classify.label_diffusion import StepPoint, answers, range_of_samples, step_curve
@@ -60,7 +60,8 @@ def run_classify_benchmark(
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> ClassifyBenchmark:
-    """Train and measure every arm on the data set `name`, and write `classify-NAME.md`, a CSV file and PNG plots.
+    """Train and measure every arm on the data set `name`, and write `classify-NAME.md`, a CSV file and PNG plots; of a quick
+    run with `-quick` behind their name.
 
     minutes  of processor time that each trained arm has with each seed
     only     names of parts or arms to make now, of those that `arms` and `seeds` ask for; (): make nothing, only say what
@@ -75,7 +76,8 @@ def run_classify_benchmark(
     source = find_source(name)
     data = read_dataset(source, data_root, most=QUICK_CASES if quick else None)
     budget = QUICK_MINUTES if quick else minutes
-    work = ignored_folder(cache or out_folder / "cache" / f"classify-{name}{'-quick' if quick else ''}")
+    stem = f"classify-{name}{'-quick' if quick else ''}"
+    work = ignored_folder(cache or out_folder / "cache" / stem)
     parts = planned(arms, seeds, data, budget, toolbox.recipe(source), work)
     chosen = chosen_parts(parts, only)
     progress.say(estimate(parts, chosen or parts))
@@ -84,6 +86,7 @@ def run_classify_benchmark(
             progress.stage(part.name)
             progress.say(f"{number} of {len(chosen)}: {part.name}")
             write_record(part.folder, made(part, data, budget, toolbox, progress))
+            (part.folder / CHECKPOINT).unlink(missing_ok=True)  # of a CNN: half a gigabyte that nobody needs any more
     if only == () or not all(part.done for part in parts):
         progress.finish()
         return ClassifyBenchmark(tuple(parts))
@@ -104,7 +107,7 @@ def run_classify_benchmark(
         familiar=None if quick else rates(data),
     )
     progress.finish()
-    return replace(found, files=tuple(write(out_folder, data, found, budget, seeds)))
+    return replace(found, files=tuple(write(out_folder, stem, data, found, budget, seeds)))
 
 
 def made(part: Part, data: Dataset, minutes: float, toolbox: Toolbox, progress: Progress) -> Record:
@@ -131,10 +134,9 @@ def rates(data: Dataset) -> ErrorRates:
     return error_rates(fit_familiarity(data.train.images, data.val.images, kind), data.test.images, kind)
 
 
-def write(folder: Path, data: Dataset, found: ClassifyBenchmark, minutes: float, seeds: int) -> list[Path]:
+def write(folder: Path, stem: str, data: Dataset, found: ClassifyBenchmark, minutes: float, seeds: int) -> list[Path]:
     """The tables and plots."""
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"classify-{data.source.name}"
     plots = write_plots(folder, stem, data, found.results, found.curve)
     report = folder / f"{stem}.md"
     write_markdown(report, data, found, minutes, seeds, plots)
