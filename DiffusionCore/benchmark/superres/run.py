@@ -12,8 +12,8 @@ from functools import cache as once
 from functools import partial
 from pathlib import Path
 
-from DiffusionCore.benchmark.denoise.forecast import in_words
 from DiffusionCore.benchmark.denoise.gates import Verdict
+from DiffusionCore.benchmark.expected_time import in_words
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.rivals.other_work import Stopwatch
 from DiffusionCore.benchmark.superres.cases import (
@@ -170,4 +170,4 @@ def announce(left: Sequence[Task], data_root: Path, progress: Progress) -> None:
         progress.advance(done / len(left), task.method.title)
     seconds = sum(rates[task.method.name, task.case.modality] * fine_voxels(task.case, data_root) for task in left)
     if left:
-        progress.say(f"{len(left)} results are not kept yet; on this machine, as it is now, {in_words(seconds)}")
+        progress.say(f"{len(left)} results are not kept yet; on this machine, as it is now, about {in_words(seconds)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from DiffusionCore.benchmark.denoise.forecast import in_words
+from DiffusionCore.benchmark.expected_time import in_words
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.synthesis.arms import Arm, Drawn, blocks_of, draw, load_arms, seconds_alone
 from DiffusionCore.benchmark.synthesis.gates import Verdict, verdicts
@@ -77,7 +77,7 @@ def run_synthesis_benchmark(
     ]
     if any(left):
         expected = in_words(sum(n * seconds for n, seconds in zip(left, alone, strict=True)))
-        progress.say(f"{sum(left)} images are not drawn yet; on this machine, as it is now, {expected}")
+        progress.say(f"{sum(left)} images are not drawn yet; on this machine, as it is now, at most about {expected}")
     results, shown = [], {}
     for arm, seconds in zip(arms, alone, strict=True):
         sets = []
