@@ -42,7 +42,7 @@ def read_dicom(path: str | os.PathLike[str], *, series: int | str | None = None,
     Raises `InputError` for several series (listing them), missing, doubled or unevenly spaced slices, planes without a
     place in the patient, colour images, damaged files and unknown compression.
     """
-    path = Path(path)
+    path = Path(path).absolute()  # so that "." has a name too
     with quiet_pydicom(), _named(path):
         chosen = choose_series(scan_series(path), series, path.name)
         stack, frames, reason = _stack(chosen, frame)
@@ -61,7 +61,7 @@ def read_dicom_header(path: str | os.PathLike[str], *, series: int | str | None 
 
     Pixels are read only of slices that lie at the same place, to tell copies from different volumes.
     """
-    path = Path(path)
+    path = Path(path).absolute()  # so that "." has a name too
     with quiet_pydicom(), _named(path):
         chosen = choose_series(scan_series(path), series, path.name)
         stack, frames, _ = _stack(chosen, None, first=True)
@@ -73,7 +73,7 @@ def read_dicom_source(
     path: str | os.PathLike[str], *, series: int | str | None = None, frame: int | None = None
 ) -> DicomSource:
     """The headers of a series without its pixels: what `write_dicom_series` needs to derive from it."""
-    path = Path(path)
+    path = Path(path).absolute()  # so that "." has a name too
     with quiet_pydicom(), _named(path):
         return source_of(_stack(choose_series(scan_series(path), series, path.name), frame)[0])
 

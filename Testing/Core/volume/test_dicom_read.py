@@ -80,6 +80,13 @@ def test_packaged_files_that_are_no_scans_are_refused_in_one_sentence(name, mess
     assert "\n" not in str(caught.value)
 
 
+def test_the_folder_one_stands_in_is_called_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        read_dicom(".")
+    assert str(caught.value).startswith(f"{tmp_path.name}: no DICOM image here")
+
+
 def test_packaged_ct_is_in_hounsfield_units_with_its_padding():
     volume = read_dicom(packaged("CT_small.dcm"))
     stored = pydicom.dcmread(packaged("CT_small.dcm")).pixel_array
