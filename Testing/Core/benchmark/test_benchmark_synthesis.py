@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 
+from DiffusionCore.__main__ import main
 from DiffusionCore.benchmark.synthesis.arms import blocks_of, draw, load_arms
 from DiffusionCore.benchmark.synthesis.gates import verdicts
 from DiffusionCore.benchmark.synthesis.judge import Figures, Judge
@@ -17,7 +19,7 @@ from DiffusionCore.benchmark.synthesis.report import one_above_the_other
 from DiffusionCore.benchmark.synthesis.results import ArmResult
 from DiffusionCore.benchmark.synthesis.run import run_synthesis_benchmark, sets_of
 from DiffusionCore.benchmark.synthesis.upscaling import upscaling_rows
-from DiffusionCore.errors import InputError, ModelError
+from DiffusionCore.errors import InputError, ModelError, UsageError
 from DiffusionCore.models import load_model
 from DiffusionCore.progress import silent
 
@@ -208,3 +210,17 @@ def test_a_whole_small_run_writes_tables_and_pictures(models, folder, tmp_path):
     with (tmp_path / "synthesis.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["arm"] for row in rows] == ["real", "stages", "once"]
+
+
+def test_the_command_takes_the_installed_model_by_default(
+    models, folder, tmp_path, tmp_path_factory, monkeypatch, capsys
+):
+    empty = tmp_path_factory.mktemp("bundled")
+    monkeypatch.setattr("DiffusionCore.models.registry.bundled_folder", lambda: empty)
+    monkeypatch.setenv("DIFFUSIONCORE_MODELS", str(models[0].parent))
+    words = ["benchmark", "synthesis", str(tmp_path), "--data", str(folder), "--quick"]
+    assert main([*words, "--count", "3"]) == UsageError.exit_code
+    assert "--count must be 5 or more" in capsys.readouterr().err
+    assert main([*words, "--json"]) == 0
+    (arm,) = {row["arm"] for row in json.loads(capsys.readouterr().out)["rows"]} or {"once"}
+    assert (tmp_path / "quick" / f"synthesis-{arm}.png").is_file()
