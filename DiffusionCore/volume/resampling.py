@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import UsageError
 from .volume import Volume
+from .voxel_checks import check_room
 
 _FWHM = 2 * np.sqrt(2 * np.log(2))  # of a Gaussian of standard deviation 1
 
@@ -27,7 +28,7 @@ def resample(volume: Volume, spacing: float | Sequence[float], order: int | None
     The new number of voxels is rounded; the spacing is exact and the box's centre is kept. With factor f = old / new
     spacing and a whole number of new voxels, the new index 0 lies at the old index -0.5 + 0.5 / f.
     Values are float32 (float64 stays), or of the volume's own type with order 0.
-    Raises `UsageError` for a spacing or an order that cannot be.
+    Raises `UsageError` for a spacing or an order that cannot be, `InputError` if the result does not fit into memory.
     """
     asked = np.broadcast_to(np.asarray(spacing, np.float64), 3)
     if not np.all(np.isfinite(asked)) or asked.min() <= 0:
@@ -37,6 +38,7 @@ def resample(volume: Volume, spacing: float | Sequence[float], order: int | None
         raise UsageError(f"the spline's order must be 0 to 5, got {order}")
     factors = np.array(volume.spacing) / asked
     sizes = np.maximum(np.rint(np.array(volume.shape) * factors), 1).astype(int)
+    check_room("the scan at the new spacing", tuple(sizes), np.dtype(np.float32))
     # The centres of the old and of the new grid coincide.
     firsts = (np.array(volume.shape) - 1) / 2 - (sizes - 1) / 2 / factors
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from DiffusionCore.errors import UsageError
+from DiffusionCore.errors import InputError, UsageError
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import centre, resample, to_ijk, to_ras
 
@@ -116,3 +116,9 @@ def test_spacing_must_be_a_length(spacing: float) -> None:
 def test_order_must_be_a_spline_s() -> None:
     with pytest.raises(UsageError, match="0 to 5"):
         resample(Volume(np.zeros((2, 2, 2)), np.eye(4)), 1, order=6)
+
+
+def test_a_grid_that_no_memory_holds_is_told_before_it_is_made() -> None:
+    volume = Volume(np.ones((4, 5, 6), np.int16), np.eye(4), "MR")
+    with pytest.raises(InputError, match="at the new spacing: its 6000000×5000000×4000000 voxels"):
+        resample(volume, 1e-6)
