@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from DiffusionCore.benchmark.classify.datasets import Cases, Dataset
+from DiffusionCore.benchmark.classify.datasets import Dataset
 from DiffusionCore.metrics.calibration import RangeCoverage, range_coverage, with_temperature
 from DiffusionCore.metrics.classifier import Predictions, auc, brier
 from DiffusionCore.models import Classifier
@@ -16,7 +16,6 @@ from DiffusionCore.models import Classifier
 BATCH = 32
 STEPS = (1, 2, 3, 5, 10, 20, 50)
 SPREADS = (0.0, 1.0)
-CURVE_SAMPLES = 10
 
 
 def answers(
@@ -79,7 +78,7 @@ def step_curve(model: Classifier, data: Dataset, steps: tuple[int, ...] = STEPS)
     """Quality against steps on validation cases, with one shared timestep and with one for each point of the grid."""
     import torch
 
-    cases: Cases = data.val
+    cases, samples = data.val, model.card.classify.samples
     with torch.inference_mode():
         guidance = model.network.encode(torch.from_numpy(cases.images)[:, None])
     points = []
@@ -87,7 +86,7 @@ def step_curve(model: Classifier, data: Dataset, steps: tuple[int, ...] = STEPS)
         for count in (s for s in steps if s <= model.network.config.steps):
             started = time.process_time()
             with torch.inference_mode():
-                drawn = model.network.sample(guidance, samples=CURVE_SAMPLES, steps=count, spread=spread)
+                drawn = model.network.sample(guidance, samples=samples, steps=count, spread=spread)
             seconds = (time.process_time() - started) / len(cases)
             given = Predictions(unit(drawn.double().mean(dim=0).numpy()), cases.labels, cases.subjects)
             whole = np.ones((1, len(cases)))

@@ -56,7 +56,7 @@ def write_markdown(
             [(r.arm.title, shown(r.figures["AUC"]), *map(shown, r.noisy)) for r in found.results],
         ),
         "## Sampling steps",
-        "On validation cases, the first seed, ten samples; spread 0: all points of the grid share a timestep.",
+        "On validation cases, the first seed, its card's number of samples; spread 0: all points of the grid share a timestep.",
         table(
             ("steps", "spread", "AUC", "Brier score", "seconds a case"),
             [(p.steps, f"{p.spread:g}", f"{p.auc:.4f}", f"{p.brier:.4f}", f"{p.seconds:.4f}") for p in found.curve],
