@@ -36,7 +36,7 @@ def finer_grid(volume: Volume, asked: SuperResolveOptions) -> FinerGrid:
         factors, notes = _from_spacing(volume, asked)
     elif asked.axes == "slice":
         factors = _from_slices(volume, asked.factor)
-    else:  # there is nothing between the voxels of an axis that has but one
+    else:  # an axis of one voxel is left alone: there is nothing between voxels
         factors = tuple(asked.factor or 2.0 if n > 1 else 1.0 for n in volume.shape)
     return on_the_same_box(volume, factors, notes)
 
@@ -85,12 +85,15 @@ def _from_slices(volume: Volume, factor: float | None) -> tuple[float, float, fl
 
 
 def _from_spacing(volume: Volume, asked: SuperResolveOptions) -> tuple[tuple[float, float, float], tuple[str, ...]]:
-    """Factors for the spacing asked for. One number leaves axes alone that are finer already; of three, none may be."""
+    """Factors for the spacing asked for. One number leaves axes alone that are finer already or have one voxel; of three,
+    none may be finer."""
     sizes = [float(part) for part in asked.spacing.split(",")]
     if min(sizes) <= 0:
         raise UsageError(f"--spacing must be above 0 mm, got {asked.spacing}")
     wanted = np.array(sizes[::-1] if len(sizes) == 3 else sizes * 3)
     factors = np.array(volume.spacing) / wanted
+    if len(sizes) == 1 and asked.axes == "all":
+        factors = np.where(np.array(volume.shape) == 1, 1.0, factors)
     if asked.axes == "slice":
         factors = np.where(np.arange(3) == slice_axis(volume), factors, 1.0)
     here = "×".join(f"{s:g}" for s in reversed(volume.spacing))

@@ -79,6 +79,11 @@ def test_slices_become_as_thin_as_the_plane_is_fine() -> None:
     assert grid.shape == (24, 20, 20)
 
 
+@pytest.mark.parametrize("options", [{}, {"factor": 2}, {"spacing": "0.5"}])
+def test_an_axis_of_one_voxel_is_left_alone(options: dict) -> None:
+    assert finer_grid(turned((1, 20, 20), (1.0, 1.0, 4.0)), asked(**options)).factors == (1.0, 2.0, 2.0)
+
+
 def test_one_number_leaves_finer_axes_alone_and_says_so() -> None:
     grid = finer_grid(turned((6, 20, 20), (0.8, 0.8, 4.0)), asked(spacing="1"))
     assert grid.factors == (4.0, 1.0, 1.0)
