@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -120,6 +120,37 @@ def enhance_worker(application: Any, host: Any, tmp_path_factory: pytest.TempPat
     yield worker
     worker.cancel()
     hand.wait_until(lambda: not worker.busy, 20, "the worker is idle")
+
+
+@pytest.fixture(scope="session")
+def task_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of added models: ×2 of MR along all axes, and images 8 × 8 from noise; as the core's tests make them."""
+    from DiffusionCore.models import Range
+    from DiffusionCore.models.card import ResolutionSpec
+
+    spec = importlib.util.spec_from_file_location("core_models", HERE.parent / "Core" / "conftest.py")
+    core = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(core)
+    root = tmp_path_factory.mktemp("added")
+    twice = ResolutionSpec(kind="kspace", axes=("all",), factor=Range(low=1.3, high=2.2), softening=1.0)
+    core.untrained(root / "tiny-x2", "MR", task="super_resolve", resolution=twice)
+    core.untrained_synthesis(root / "tiny-noise", size=(16, 16))
+    return root
+
+
+@pytest.fixture
+def added(task_models: Path, enhance_worker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The models are installed; a worker that was started before does not know of them, so it is ended."""
+    enhance_worker.shutdown()
+    from DiffusionCore.models import registry
+
+    every = registry.list_models
+    known = {"denoise-mr", "denoise-ct", "tiny-x2", "tiny-noise"}
+    with monkeypatch.context() as patch:
+        patch.setenv("DIFFUSIONCORE_MODELS", str(task_models))
+        patch.setattr(registry, "list_models", lambda: [one for one in every() if one[0].name in known])
+        yield
+        enhance_worker.shutdown()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,10 +1,8 @@
-"""Super-resolve and Synthesize in the panel, with untrained models that are made here: what is asked, what comes, what is
-said where there is no model."""
+"""Super-resolve in the panel, with untrained models: what is asked, what comes, what is said where there is no model; and
+what all tasks have in common."""
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +10,6 @@ import numpy as np
 import panel_hand
 import pytest
 from slicer_host import hand
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of added models: ×2 of MR along all axes, and images 8 × 8 from noise; as the core's tests make them."""
-    from DiffusionCore.models import Range
-    from DiffusionCore.models.card import ResolutionSpec
-
-    spec = importlib.util.spec_from_file_location("core_models", panel_hand.REPOSITORY / "Testing/Core/conftest.py")
-    core = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(core)
-    root = tmp_path_factory.mktemp("added")
-    twice = ResolutionSpec(kind="kspace", axes=("all",), factor=Range(low=1.3, high=2.2), softening=1.0)
-    core.untrained(root / "tiny-x2", "MR", task="super_resolve", resolution=twice)
-    core.untrained_synthesis(root / "tiny-noise", size=(16, 16))
-    return root
-
-
-@pytest.fixture
-def added(folder: Path, enhance_worker: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The models are installed; a worker that was started before does not know of them, so it is ended."""
-    enhance_worker.shutdown()
-    from DiffusionCore.models import registry
-
-    every = registry.list_models
-    known = {"denoise-mr", "denoise-ct", "tiny-x2", "tiny-noise"}
-    with monkeypatch.context() as patch:
-        patch.setenv("DIFFUSIONCORE_MODELS", str(folder))
-        patch.setattr(registry, "list_models", lambda: [one for one in every() if one[0].name in known])
-        yield
-        enhance_worker.shutdown()
 
 
 @pytest.fixture
@@ -224,59 +191,24 @@ def test_a_part_is_cut_out_first(panel: Any) -> None:
     assert panel_hand.voxels_of(panel.parameters.resultVolume).shape == (40, 48, 60)
 
 
-def test_images_are_made_as_a_volume(host: Any, panel: Any) -> None:
+@pytest.mark.parametrize(("task", "model"), [("Super-resolve", "tiny-x2"), ("Synthesize", "tiny-noise")])
+def test_cancel_leaves_nothing_and_the_next_run_works(panel: Any, task: str, model: str) -> None:
     import slicer
 
-    from DiffusionCore.slicerbridge.results import report_of
-    from DiffusionCore.slicerbridge.scans import first_volume
-
-    ui, head = panel.ui, panel.parameters.inputVolume
-    slicer.mrmlScene.RemoveNode(head)
-    hand.turn()
-    hand.set_value(ui.taskCombo, "Synthesize")
-    hidden = [one.isHidden() for one in (ui.synthesisGroup, ui.superresGroup, ui.inputSection, ui.howSection)]
-    assert hidden == [False, True, True, True]
-    assert "16×16 voxels" in ui.taskHint.text and "z_fraction 0.2 to 0.8" in ui.taskHint.text
-    hand.set_value(ui.countSpinBox, 3)
-    hand.set_value(ui.conditionLine, "z_fraction=0.3:0.7")
-    hand.open_section(ui.advancedSection)
-    hand.set_value(ui.seedSpinBox, 5)
-    assert ui.expectedLabel.text.startswith("How long it takes is known after the first image")
-    panel_hand.apply(panel)
-    assert ui.stateLabel.text == "finished"
-    assert ui.expectedLabel.text.startswith("about ")
-    node = panel.parameters.resultVolume
-    assert (node.GetName(), panel_hand.voxels_of(node).shape) == ("tiny-noise seed 5", (3, 16, 16))
-    assert report_of(node)["provenance"]["options"]["condition"] == "z_fraction=0.3:0.7"
-    assert first_volume() is None
-    red = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
-    assert red.GetBackgroundVolumeID() == node.GetID()
-    for button in (ui.sideBySideButton, ui.dicomButton):
-        assert button.toolTip == "This image was made from noise; there is no scan to compare it with."
-    first = panel_hand.voxels_of(node).copy()
-    panel_hand.apply(panel)
-    np.testing.assert_array_equal(panel_hand.voxels_of(panel.parameters.resultVolume), first)
-
-
-def test_images_are_made_as_a_sequence(panel: Any) -> None:
-    import slicer
-
-    hand.set_value(panel.ui.taskCombo, "Synthesize")
-    hand.set_value(panel.ui.countSpinBox, 2)
-    hand.set_value(panel.ui.keepAsCombo, "a sequence")
+    choose(panel, task, model)
+    hand.set_value(panel.ui.stepsSpinBox, 1000 if task == "Super-resolve" else 40)
+    if task == "Synthesize":
+        hand.set_value(panel.ui.countSpinBox, 64)
+    nodes = slicer.mrmlScene.GetNumberOfNodes()
+    hand.click(panel.ui.applyButton)
+    panel_hand.running(panel)
+    hand.click(panel.ui.applyButton)
+    panel_hand.finish(panel, 30)
+    assert panel.ui.stateLabel.text == "cancelled: nothing was changed"
+    assert slicer.mrmlScene.GetNumberOfNodes() == nodes
+    hand.set_value(panel.ui.stepsSpinBox, 2)
     panel_hand.apply(panel)
     assert panel.ui.stateLabel.text == "finished"
-    node = panel.parameters.resultVolume
-    (browser,) = slicer.util.getNodesByClass("vtkMRMLSequenceBrowserNode")
-    sequence = browser.GetMasterSequenceNode()
-    assert sequence.GetNumberOfDataNodes() == 2
-    assert browser.GetProxyNode(sequence) is node
-    first = panel_hand.voxels_of(node).copy()
-    assert first.shape == (1, 16, 16)
-    browser.SetSelectedItemNumber(1)
-    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-    assert np.any(panel_hand.voxels_of(node) != first)
-    assert len(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2  # the head, and what plays
 
 
 def test_a_model_chosen_for_one_task_is_let_go_with_it(panel: Any) -> None:

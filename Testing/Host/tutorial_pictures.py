@@ -1,6 +1,6 @@
 """Walks through docs/tutorial.md in the test host and writes its pictures.
 
-    python Testing/Host/tutorial_pictures.py
+    python Testing/Host/tutorial_pictures.py [enhance] [classify]
 
 They are rendered in the test host, not in 3D Slicer: panel by Qt, views by Slicer's own displayable managers.
 """
@@ -19,20 +19,23 @@ VIEWS = (760, 380)
 
 
 def main() -> None:
-    """Start the host, do the ten steps, write the pictures."""
+    """Start the host, do the steps that are asked for, by default all, write the pictures."""
     from slicer_host.launcher import on_path
     from slicer_host.session import Session
     from slicer_host.start import start
 
-    session = Session(start())
-    session.begin()
-    with tempfile.TemporaryDirectory() as folder, on_path(Path(folder)):
-        walk(session, Path(folder))
-    session.end()
+    application = start()
+    for name, walk in {"enhance": enhance, "classify": classify}.items():
+        if not sys.argv[1:] or name in sys.argv[1:]:
+            session = Session(application)
+            session.begin()
+            with tempfile.TemporaryDirectory() as folder, on_path(Path(folder)):
+                walk(session, Path(folder))
+            session.end()
 
 
-def walk(session: Any, folder: Path) -> None:
-    """The ten steps."""
+def enhance(session: Any, folder: Path) -> None:
+    """The ten steps with DiffusionEnhance."""
     import panel_hand
     import slicer
     from slicer_host import hand, pictures
@@ -79,6 +82,33 @@ def walk(session: Any, folder: Path) -> None:
     panel_hand.finish(panel)
     pictures.save(session.panel_picture("DiffusionEnhance"), IMAGES / "panel-finished.png")
     hand.click(ui.formerLayoutButton)
+    panel.worker.shutdown()
+
+
+def classify(session: Any, _folder: Path) -> None:
+    """The six steps with DiffusionClassify."""
+    import classify_hand
+    import panel_hand
+    from slicer_host import hand, pictures
+
+    head = panel_hand.sample("MRHeadReference")
+    panel = classify_hand.open_panel(session)
+    ui = panel.ui
+    place = classify_hand.box(classify_hand.middle(head), 48.0)
+    hand.set_value(ui.roiSelector, place)
+    panel_hand.apply(panel)
+    pictures.save(session.panel_picture("DiffusionClassify"), IMAGES / "classify-abstained.png")
+    hand.open_section(ui.advancedSection)
+    hand.set_value(ui.forceCheckBox, True)
+    hand.open_section(ui.advancedSection, False)
+    panel_hand.apply(panel)
+    pictures.save(session.panel_picture("DiffusionClassify"), IMAGES / "classify-panel.png")
+    place.GetDisplayNode().SetVisibility(False)
+    hand.set_value(ui.thresholdSlider, 0.1)
+    session.views_picture(640, 640)  # the views get their sizes
+    panel.result.look()
+    hand.turn()
+    pictures.save(session.views_picture(640, 640), IMAGES / "classify-views.png")
     panel.worker.shutdown()
 
 
