@@ -29,7 +29,7 @@ def add_classify_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("classify")
     group.add_argument("--dataset", choices=DATASETS, default=DATASETS[0], metavar="/".join(DATASETS), help="the cases")
     group.add_argument(
-        "--minutes", type=float, default=12.0, help="training of each arm and seed, on one core (default 12)"
+        "--minutes", type=float, default=12.0, help="processor time to train each arm with each seed (default 12)"
     )
     group.add_argument("--seeds", type=int, default=3, help="how often everything is trained (default 3)")
     group.add_argument("--arms", metavar="NAME,...", help="only these beside ours and its guidance; default: all")

@@ -24,7 +24,7 @@ class Stopwatch(Callback):
     """Ends a phase after its time."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Phase) -> None:
-        trainer.should_stop = trainer.should_stop or module.seconds_trained >= module.limit
+        trainer.should_stop = trainer.should_stop or module.share_of_time() >= 1
 
 
 def fit_phase(
