@@ -19,7 +19,15 @@ from .bootstrap import (
 )
 from .evaluate import Comparison, Evaluation, evaluate, evaluate_without_reference
 from .masks import CT_WINDOWS, body_mask, data_range, tissue_mask
-from .no_reference import Figures, Regions, contrast_to_noise, figures, find_regions, mean_shift
+from .no_reference import (
+    Figures,
+    Regions,
+    contrast_to_noise,
+    figures,
+    find_regions,
+    mean_shift,
+    noise_where_flattest,
+)
 from .noise_estimate import NoiseEstimate
 from .noise_level import estimate_sigma, estimates_by_slab
 from .reference import mae, mse, psnr, rmse, snr_db, windowed
@@ -61,6 +69,7 @@ __all__ = [
     "mse",
     "mtf50",
     "noise_power_spectrum",
+    "noise_where_flattest",
     "over_subjects",
     "paired_over_subjects",
     "paired_within_subjects",

@@ -10,13 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.errors import UsageError
-from DiffusionCore.metrics.flat_tissue import Mask, find_slab, reference_level, slab_ranges, slices_alike
+from DiffusionCore.metrics.flat_tissue import (
+    SOFT_TISSUE_HU,
+    Mask,
+    find_slab,
+    reference_level,
+    slab_ranges,
+    slices_alike,
+)
 from DiffusionCore.metrics.sharpness import Edges, edge_profile, find_edges, mtf50, rise_distance
 
 SLABS = 4
 WINDOW = 6
 FLAT_SHARE = 0.3
 FEWEST_WINDOWS = 30
+FLATTEST_SHARE = 0.05
+FLATTEST_SMOOTHING = 2.0
 CT_AIR_HU = -1000.0
 
 
@@ -115,6 +124,35 @@ def figures(voxels: npt.NDArray, regions: Regions) -> Figures:
         sharp = mtf50(profile.distance, profile.value)
     mean = float(stack[regions.tissue].mean(dtype=np.float64)) if regions.tissue.any() else float("nan")
     return Figures(snr, cnr, rise, sharp, mean)
+
+
+def noise_where_flattest(
+    original: npt.NDArray,
+    scans: Sequence[npt.NDArray],
+    modality: str,
+    spacing: Sequence[float] = (1.0, 1.0, 1.0),
+    tissue: npt.NDArray[np.bool_] | None = None,
+) -> list[float]:
+    """Median standard deviation of each scan (K, J, I) in the same windows: where the original changes least.
+
+    Of the windows of 6 x 6 voxels wholly in `tissue` (in CT in soft tissue of it) the 5 %, and 30 at least, over which the
+    original varies least after a Gaussian of two voxels in every direction: so coarse a picture knows little of the noise that is
+    measured. Each deviation is about the window's own plane. Anatomy that is left in a window counts as noise, so that a
+    strong reduction is understated. nan with under 30 windows.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    coarse = gaussian_filter(np.asarray(original, np.float32), [FLATTEST_SMOOTHING * min(spacing) / s for s in spacing])
+    inside = np.ones(coarse.shape, bool) if tissue is None else np.asarray(tissue, bool)
+    if modality == "CT":
+        inside = inside & (coarse > SOFT_TISSUE_HU[0]) & (coarse < SOFT_TISSUE_HU[1])
+    corners, unevenness = _tissue_windows(inside, coarse)
+    if len(corners) < FEWEST_WINDOWS:
+        return [float("nan")] * len(scans)
+    share = max(FLATTEST_SHARE, FEWEST_WINDOWS / len(corners))
+    flattest = corners[unevenness <= np.quantile(unevenness, share)]
+    windows = (_windows(np.asarray(scan), flattest).astype(np.float64) for scan in scans)
+    return [float(np.median(_detrended_deviation(found))) for found in windows]
 
 
 def contrast_to_noise(means: npt.NDArray, deviations: npt.NDArray, classes: npt.NDArray) -> float:

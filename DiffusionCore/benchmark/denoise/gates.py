@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -160,6 +161,8 @@ def _without_truth(observations: Sequence[Observation]) -> list[Verdict]:
         seen.add(o.case)
         for name, gate, holds in checks[o.case.table]:
             value = o.figures[name]
+            if math.isnan(value):
+                continue
             measured = f"{value:.3g}".replace("-", "−")
             found.append(Verdict(o.case.table, o.case.subject, gate, measured, holds(value)))
     return found

@@ -11,7 +11,7 @@ from DiffusionCore.benchmark.denoise.cases import Case
 from DiffusionCore.benchmark.denoise.phantom import disc_mean, disc_mtf50, disc_noise, find_disc
 from DiffusionCore.benchmark.denoise.scores import HU
 from DiffusionCore.benchmark.rivals import Method, Output
-from DiffusionCore.metrics.no_reference import figures, find_regions, mean_shift
+from DiffusionCore.metrics.no_reference import figures, find_regions, mean_shift, noise_where_flattest
 from DiffusionCore.metrics.noise_level import estimate_sigma
 from DiffusionCore.metrics.trust_structure import residual_structure
 from DiffusionCore.volume import Volume
@@ -53,22 +53,23 @@ def phantom_figures(given: CaseInput, output: np.ndarray) -> dict[str, float]:
 
 
 def real_figures(given: CaseInput, output: np.ndarray) -> dict[str, float]:
-    """Blind noise estimate, SNR in the input's flat tissue, rise of the input's edges and mean, after and before; and the
-    share of tissue where more than noise was taken out or put in.
+    """Noise, SNR and edges' rise in the same places before and after, the mean's shift, and the share of tissue where more
+    than noise was taken out or put in.
     """
     modality, spacing = given.case.modality, given.scan.spacing
     unit = HU if modality == "CT" else 100.0
     before, after = given.scan.voxels * np.float32(unit), output * np.float32(unit)
-    noise = estimate_sigma(before, modality, spacing)
-    left = estimate_sigma(after, modality, spacing).sigma
+    noise = noise_where_flattest(before, (before, after), modality, spacing, given.tissue)
     grid = np.diag([*spacing[::-1], 1.0])
-    structure = residual_structure(Volume(before, grid, modality), Volume(after, grid, modality), noise)
+    structure = residual_structure(
+        Volume(before, grid, modality), Volume(after, grid, modality), estimate_sigma(before, modality, spacing)
+    )
     regions = find_regions(before, modality, spacing)
     then, now = figures(before, regions), figures(after, regions)
     name = "HU" if modality == "CT" else "%"
     return {
-        f"noise, {name}": left,
-        "noise, change %": 100 * (left / noise.sigma - 1),
+        f"noise, {name}": noise[1],
+        "noise, change %": 100 * (noise[1] / noise[0] - 1),
         "structure, % of tissue": 100 * structure.share,
         "flat tissue's SNR, times": now.snr / then.snr,
         "edges' rise, change %": 100 * (now.rise_mm / then.rise_mm - 1),

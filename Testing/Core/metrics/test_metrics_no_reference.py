@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from DiffusionCore.errors import UsageError
-from DiffusionCore.metrics import contrast_to_noise, figures, find_regions, mean_shift
+from DiffusionCore.metrics import contrast_to_noise, figures, find_regions, mean_shift, noise_where_flattest
 
 SHAPE = (16, 144, 144)
 
@@ -83,3 +83,19 @@ def test_without_tissue_there_are_no_figures_and_no_error() -> None:
     scan = np.zeros((2, 20, 20))
     found = figures(scan, find_regions(scan, "MR"))
     assert np.isnan([found.snr, found.cnr, found.rise_mm, found.mtf50, found.mean]).all()
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.4, 0.1])
+def test_noise_that_is_left_is_measured_where_the_original_is_flattest(kept: float) -> None:
+    """Stripes on half of the picture are anatomy: they stay in the result, and are not taken for noise."""
+    clean = two_tissues(100, 200, 0)
+    clean[:, :, 100:] += 30 * (np.arange(44) % 6 > 2)
+    noise = 8 * np.random.default_rng(2).standard_normal(SHAPE)
+    before, after = noise_where_flattest(clean + noise, (clean + noise, clean + kept * noise), "MR")
+    assert before == pytest.approx(8, rel=0.05)
+    assert after == pytest.approx(8 * kept, rel=0.05)
+
+
+def test_noise_of_a_scan_without_enough_tissue_is_not_told() -> None:
+    scan = np.full((2, 20, 20), -1000.0)
+    assert np.isnan(noise_where_flattest(scan, [scan], "CT")).all()
