@@ -7,50 +7,15 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from worker_hand import PLACE, ask, done, head, until
 
 from DiffusionCore.errors import OutputError, UsageError
-from DiffusionCore.progress import ProgressEvent
 from DiffusionCore.volume import Volume
-
-PLACE = np.array([[-1.0, 0, 0.2, 14], [0, 1.2, 0, -17], [0, 0, 1.5, 5], [0, 0, 0, 1]])
-PATIENCE = 240.0  # seconds on a loaded machine
-
-
-@dataclass
-class Told:
-    """What a job told its asker."""
-
-    progress: list[ProgressEvent] = field(default_factory=list)
-    values: Any = None
-    failed: tuple[str, str] | None = None
-    cancelled: int = 0
-
-    @property
-    def over(self) -> bool:
-        return self.values is not None or self.failed is not None or self.cancelled > 0
-
-    def callbacks(self) -> dict[str, Any]:
-        return {
-            "on_progress": self.progress.append,
-            "on_finished": lambda values: setattr(self, "values", values),
-            "on_failed": lambda sentence, details: setattr(self, "failed", (sentence, details)),
-            "on_cancelled": lambda: setattr(self, "cancelled", self.cancelled + 1),
-        }
-
-
-def head(size: int = 28) -> Volume:
-    """A noisy ball of tissue."""
-    rng = np.random.default_rng(0)
-    k, j, i = np.meshgrid(*[np.linspace(-1, 1, size)] * 3, indexing="ij")
-    clean = 600.0 * (k**2 + j**2 + i**2 < 0.8)
-    noisy = np.hypot(clean + rng.normal(0, 40, clean.shape), rng.normal(0, 40, clean.shape))
-    return Volume(np.rint(noisy).astype(np.int16), PLACE, "MR", {"patient_name": "Doe^John", "modality_reason": "told"})
 
 
 @pytest.fixture(scope="module")
@@ -75,23 +40,6 @@ def worker(host: Any, shared: Any) -> Iterator[Any]:
     shared.cancel()
     until(lambda: not shared.busy, "it is idle")
     shared._listeners.clear()
-
-
-def ask(worker: Any, task: str, volume: Volume, **options: Any) -> Told:
-    told = Told()
-    worker.submit(task, options, {"volume": volume}, **told.callbacks())
-    return told
-
-
-def until(condition: Any, what: str = "") -> None:
-    from slicer_host.hand import wait_until
-
-    wait_until(condition, PATIENCE, what)
-
-
-def done(told: Told) -> Told:
-    until(lambda: told.over, "the job is over")
-    return told
 
 
 def test_a_scan_comes_back_on_its_grid_with_what_was_known_of_it(worker: Any) -> None:
@@ -235,79 +183,6 @@ def test_nothing_is_run_while_packages_are_missing(host: Any, python_slicer: Pat
     assert told.failed[0] == "packages are missing: torch>=2.4"
     host.pip.reset()
     assert worker.look_for_packages() == []
-
-
-STUBBORN = """
-import json, os, sys, tempfile, time
-os.setsid()
-folder = tempfile.mkdtemp()
-def say(**message): print(json.dumps(message), flush=True)
-say(type="hello", protocol={protocol}, version="0", pid=os.getpid(), folder=folder, tasks=[], max_line=9, heartbeat=1)
-print("a launcher's own words", flush=True)
-for line in sys.stdin:
-    asked = json.loads(line)
-    if asked["type"] == "submit":
-        print("about to do it", file=sys.stderr, flush=True)
-        say(type="accepted", id=asked["id"])
-        {then}
-time.sleep(600)
-"""
-
-
-def stand_in(folder: Path, then: str = "time.sleep(600)", protocol: int = 1) -> Any:
-    """A worker that is a small program, started by a launcher."""
-    import slicer
-    from slicer_host.launcher import write_launcher
-
-    from DiffusionCore.slicerbridge.worker_process import WorkerProcess
-
-    program = folder / "program.py"
-    program.write_text(STUBBORN.format(then=then, protocol=protocol))
-    launcher = write_launcher(folder)
-    return WorkerProcess(slicer.app, command=[str(launcher), str(program)])
-
-
-def test_a_worker_that_does_not_answer_a_cancel_is_killed_with_its_children(host: Any, tmp_path: Path) -> None:
-    from slicer_host.left import any_in_group, is_running
-
-    child = "import subprocess; subprocess.Popen(['sleep', '600']); time.sleep(600)"
-    worker = stand_in(tmp_path, child)
-    told = ask(worker, "inspect", head())
-    until(lambda: worker.state == "running", "it runs")
-    pid, folder = worker.pid, worker._connection.folder
-    group = os.getpgid(pid)
-    assert group == pid
-    started = time.monotonic()
-    worker.cancel()
-    done(told)
-    assert 0.7 < time.monotonic() - started < 5
-    assert told.cancelled == 1
-    until(lambda: not is_running(pid), "it is gone")
-    until(lambda: not any_in_group(group), "its children are gone")
-    until(lambda: not folder.exists(), "its folder is gone")
-    assert not worker._ending
-
-
-def test_a_crash_is_said_with_the_last_words(host: Any, tmp_path: Path) -> None:
-    worker = stand_in(tmp_path, "sys.exit(3)")
-    told = done(ask(worker, "inspect", head()))
-    sentence, details = told.failed
-    assert "it ended by itself (exit code 3); its last words: about to do it" in sentence
-    assert "a launcher's own words" in details
-
-
-def test_another_version_of_the_protocol_is_refused(host: Any, tmp_path: Path) -> None:
-    worker = stand_in(tmp_path, protocol=2)
-    told = done(ask(worker, "inspect", head()))
-    assert "it speaks version 2 of the protocol" in told.failed[0]
-    worker.shutdown()
-
-
-def test_a_program_that_is_not_there(host: Any, tmp_path: Path) -> None:
-    from DiffusionCore.slicerbridge.worker_process import WorkerProcess
-
-    told = done(ask(WorkerProcess(command=[str(tmp_path / "no-such-program")]), "inspect", head()))
-    assert "could not be started" in told.failed[0]
 
 
 def test_the_application_is_not_held_up_by_a_scan_of_256(worker: Any) -> None:
