@@ -18,6 +18,7 @@ from DiffusionCore.benchmark.expected_time import in_words
 from DiffusionCore.benchmark.rivals import (
     Method,
     NoisyScan,
+    Output,
     Tuned,
     model_pace,
     output_of,
@@ -35,7 +36,9 @@ QUICK_SIZE: Shape = (16, 32, 32)
 
 @dataclass(frozen=True)
 class S0Row:
-    """One method on one subject, in tissue: SNR and PSNR in dB, SSIM; seconds of the run that made it."""
+    """One method on one subject, in tissue: SNR and PSNR in dB, SSIM; seconds of the run that made it, `disturbed` if
+    other work ran beside it.
+    """
 
     subject: str
     method: str
@@ -44,6 +47,7 @@ class S0Row:
     ssim: float
     psnr: float
     seconds: float
+    disturbed: bool = False
 
 
 def run_s0_table(
@@ -98,12 +102,12 @@ def rows_of_case(
     for method in methods:
         output = output_of(method, given.scan, parameters_for(method, "MR", given.scan.sigma, tuned), work)
         if output.voxels is not None:
-            rows.append(scored(given, method, output.voxels, output.seconds or 0.0))
+            rows.append(scored(given, method, output))
     return rows
 
 
-def scored(given: CaseInput, method: Method, image: np.ndarray, seconds: float) -> S0Row:
-    clean, tissue = given.target, given.tissue
+def scored(given: CaseInput, method: Method, output: Output) -> S0Row:
+    clean, tissue, image = given.target, given.tissue, output.voxels
     return S0Row(
         subject=given.case.subject,
         method=method.title,
@@ -111,7 +115,8 @@ def scored(given: CaseInput, method: Method, image: np.ndarray, seconds: float) 
         snr_db=snr_db(image, clean, tissue),
         ssim=ssim(image, clean, 1.0, tissue),
         psnr=psnr(image, clean, 1.0, tissue),
-        seconds=seconds,
+        seconds=output.seconds or 0.0,
+        disturbed=output.disturbed,
     )
 
 
@@ -171,7 +176,7 @@ def markdown(rows: Sequence[S0Row], cases: Sequence[Case], steps: int) -> str:
         f"Test heads with Rician noise such that the input has a PSNR of {cases[0].level:g} dB in tissue "
         f"(sigma: {sigmas} of the 99.5th percentile). S0's network at a quarter of its width, {steps} DDIM steps over "
         "blended 64³ patches. Figures are taken in tissue; data range is the 99.5th percentile; SNR is "
-        "10 log₁₀(Σx² / Σ(x − x̂)²); gains are differences in dB.",
+        "10 log₁₀(Σx² / Σ(x − x̂)²); gains are differences in dB; seconds in brackets were taken beside other work.",
         table(HEAD, [cells(row, before(rows, row.subject)) for row in rows]),
         "## Mean over subjects",
         table(HEAD[1:], [cells(row, mean_of(rows, rows[0].method))[1:] for row in means(rows)]),
@@ -191,7 +196,7 @@ def cells(row: S0Row, start: S0Row) -> list[str]:
         f"{row.psnr:.2f}",
         f"{row.snr_db - start.snr_db:+.2f}",
         f"{row.psnr - start.psnr:+.2f}",
-        f"{row.seconds:.1f}",
+        f"({row.seconds:.1f})" if row.disturbed else f"{row.seconds:.1f}",
     ]
 
 
@@ -206,4 +211,5 @@ def means(rows: Sequence[S0Row]) -> list[S0Row]:
 def mean_of(rows: Sequence[S0Row], method: str) -> S0Row:
     there = [row for row in rows if row.method == method]
     names = ("sigma", "snr_db", "ssim", "psnr", "seconds")
-    return S0Row("", method, **{name: float(np.mean([getattr(row, name) for row in there])) for name in names})
+    figures = {name: float(np.mean([getattr(row, name) for row in there])) for name in names}
+    return S0Row("", method, **figures, disturbed=any(row.disturbed for row in there))
