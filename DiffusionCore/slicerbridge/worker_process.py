@@ -39,8 +39,7 @@ class WorkerProcess(WorkerState):
     command  program and arguments instead of the installed worker
     missing  gives the packages that are missing; with any, no job is run
 
-    `state` is one of `STATES`, `sentence` says more in words, `log` holds the worker's last lines, `seconds` is what it
-    spent on the last result.
+    `state` and `sentence`: see `WorkerState`; `log`: the worker's last lines; `seconds`: what it spent on the last result.
     """
 
     def __init__(
