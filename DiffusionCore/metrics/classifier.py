@@ -164,9 +164,9 @@ FIGURES: dict[str, Figure] = {
 
 
 def classifier_figures(
-    given: Predictions, *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+    given: Predictions | Sequence[Predictions], *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[str, Interval]:
-    """Every figure with its percentile bootstrap interval. Raises `UsageError` if all cases are of one class."""
+    """Every figure with its `interval`. Raises `UsageError` if all cases are of one class."""
     return {name: interval(given, figure, confidence, resamples, seed) for name, figure in FIGURES.items()}
 
 
@@ -230,21 +230,6 @@ def confusion(given: Predictions) -> npt.NDArray[np.int64]:
     found = np.zeros((given.classes, given.classes), np.int64)
     np.add.at(found, (given.labels, given.answers), 1)
     return found
-
-
-def best_threshold(given: Predictions) -> float:
-    """The threshold of two classes with the best balanced accuracy, half way between two scores: for validation cases.
-
-    Source: Youden 1950. Raises `UsageError` for more classes.
-    """
-    if given.classes != 2:
-        raise UsageError("a threshold is for two classes")
-    check_same_cases([given])
-    scores = np.unique(np.concatenate(([0.0, 1.0], given.probabilities[:, 1])))
-    middles = (scores[1:] + scores[:-1]) / 2
-    positive, negative = given.probabilities[given.labels == 1, 1], given.probabilities[given.labels == 0, 1]
-    found = [(np.mean(positive >= t) + np.mean(negative < t), -abs(t - 0.5), t) for t in middles if 0 < t < 1]
-    return float(max(found)[-1])
 
 
 def _counts(given: Predictions, weights: Weights) -> tuple[Weights, Weights, Weights]:

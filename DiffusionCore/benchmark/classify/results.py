@@ -13,7 +13,7 @@ from DiffusionCore.benchmark.classify.explanation import Explained
 from DiffusionCore.benchmark.classify.record import Record
 from DiffusionCore.metrics.bootstrap import Interval
 from DiffusionCore.metrics.calibration import ReliabilityBin, fit_temperature, reliability_curve, with_temperature
-from DiffusionCore.metrics.classifier import FIGURES, Predictions, auc, interval
+from DiffusionCore.metrics.classifier import Predictions, auc, classifier_figures, interval
 from DiffusionCore.metrics.paired_classifiers import McNemar, difference, mcnemar
 
 ADRENAL = {"AUC": 0.86, "balanced accuracy": 0.76}
@@ -99,7 +99,7 @@ def result_of(
         arm=arm,
         runs=tuple(own),
         temperatures=tuple(temperature for _, temperature in runs[arm.name]),
-        figures={name: interval(own, figure) for name, figure in FIGURES.items()},
+        figures=classifier_figures(own),
         gain=None if arm.name == OURS else difference(ours, own, auc),
         tests=()
         if arm.name == OURS

@@ -11,8 +11,8 @@ def balanced_threshold(given: Predictions) -> float:
     """The threshold of the best balanced accuracy if the logits of either class were normal with one variance.
 
     That is where a logistic regression of the class on the logit, both classes weighing the same, is even. It has two
-    parameters to a hundred validation cases; the best of all thresholds (`metrics.classifier.best_threshold`) follows
-    single cases.
+    parameters to a hundred validation cases; the threshold of the best balanced accuracy among those cases follows
+    single ones.
     """
     from sklearn.linear_model import LogisticRegression
 

@@ -13,7 +13,6 @@ from DiffusionCore.metrics.classifier import (
     accuracy,
     auc,
     balanced_accuracy,
-    best_threshold,
     classifier_figures,
     confusion,
     interval,
@@ -127,21 +126,6 @@ def test_several_seeds_give_their_mean():
 
 def test_confusion_has_the_truth_in_rows():
     assert confusion(two([0.9, 0.6, 0.4, 0.2], [1, 0, 0, 0])).tolist() == [[2, 1], [0, 1]]
-
-
-def test_the_best_threshold_lies_between_the_classes():
-    given = two([0.1, 0.2, 0.3, 0.4], [0, 0, 1, 1])
-    assert best_threshold(given) == pytest.approx(0.25)
-
-
-def test_the_best_threshold_finds_the_rare_class():
-    rng = np.random.default_rng(0)
-    labels = (np.arange(400) % 5 == 0).astype(int)
-    given = two(np.clip(0.15 + 0.15 * labels + rng.normal(0, 0.05, 400), 0, 1), labels)
-    whole = np.ones((1, 400))
-    better = two(given.probabilities[:, 1], labels, threshold=best_threshold(given))
-    assert balanced_accuracy(given, whole)[0] < 0.55
-    assert balanced_accuracy(better, whole)[0] > 0.9
 
 
 def test_temperature_is_found_again():
