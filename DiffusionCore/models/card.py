@@ -25,6 +25,7 @@ class NetworkSpec(Part):
     prediction: Literal["epsilon", "x0", "v"] = "v"
     smoothing: float = 1.2
     detail: float = 0.05
+    shrink: bool = True
     dncnn_width: int = 32
     dncnn_depth: int = 17
     parameters: int = 0

@@ -149,10 +149,15 @@ class Denoiser(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class WienerPrior:
-    """What is assumed of a scan before the network speaks: smooth at `smoothing` voxels, details of std `detail`."""
+    """What is assumed of a scan before the network speaks: smooth at `smoothing` voxels, details of std `detail`.
+
+    `shrink` says that sigma is noise in y, so that y's details are believed in part. Without it y's details are believed
+    in full, and sigma is what y lacks (super-resolution).
+    """
 
     smoothing: float = 1.2
     detail: float = 0.05
+    shrink: bool = True
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,8 @@ class ResidualDenoiser(Denoiser):
     """Predicts the noise-normalised residual r_0 = (x - y) / sigma from r_t = a r_0 + s epsilon, y and sigma.
 
     Locally r_0 is taken as Gaussian with mean m = -sigma (y - l) / (h² + sigma²), the Wiener estimate with
-    l = Gaussian * y, and variance q² = h² / (h² + sigma²). Given r_t, its linear estimate and error are
+    l = Gaussian * y, and variance q² = h² / (h² + sigma²); without `WienerPrior.shrink` m = 0 and q = 1. Given r_t, its
+    linear estimate and error are
 
         r_lin = m + a q² (r_t - a m) / (a² q² + s²)        q_t = q s / sqrt(a² q² + s²)
 
@@ -215,7 +221,7 @@ class ResidualDenoiser(Denoiser):
         """(a, s, q², total standard deviation of r_t - a m), each broadcastable to sigma."""
         a = per_sample(self.signal[t], sigma.ndim)
         s = per_sample(self.noise[t], sigma.ndim)
-        q2 = self.prior.detail**2 / (self.prior.detail**2 + sigma**2)
+        q2 = self.prior.detail**2 / (self.prior.detail**2 + sigma**2) if self.prior.shrink else torch.ones_like(sigma)
         return a, s, q2, torch.sqrt(a**2 * q2 + s**2)
 
     def expected_error(self, t: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
@@ -247,12 +253,13 @@ class ResidualDenoiser(Denoiser):
         a, s, q2, total = self.coefficients(t, sigma)
         h2 = self.prior.detail**2
         detail = y - smooth(y, self.kernel)
-        mean = -sigma / (h2 + sigma**2) * detail
+        pull = -sigma / (h2 + sigma**2) * detail
+        mean = pull if self.prior.shrink else torch.zeros_like(pull)
         innovation = torch.where(a > 0, r_t - a * mean, 0.0)
         # Each bounded by about ten, also at the sharpest edges and the lowest sigma: larger inputs made training jump.
         channels = [
             innovation / total,
-            mean,
+            pull,
             detail / torch.sqrt(h2 + sigma**2),
             0.1 * y / (sigma + 0.02),
             torch.log(sigma / 0.05).expand_as(y),

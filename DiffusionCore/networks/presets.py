@@ -95,7 +95,8 @@ class DenoiserConfig:
     state       "residual" (`fast`), "image" (`reference`), or "upscale" (a stage of a synthesis cascade)
     body        "unet", or "dncnn" with `dncnn_width` and `dncnn_depth` (a rival)
     prediction  of the image state: "epsilon", "x0" or "v"; the other states always v
-    detail      of the residual state's Wiener prior; of the upscale state the residual's typical size
+    smoothing, detail, shrink   of the residual state's Wiener prior; `detail` of the upscale state is the residual's
+                typical size
     """
 
     network: UNetConfig = field(default_factory=lambda: PRESETS["fast"])
@@ -104,6 +105,7 @@ class DenoiserConfig:
     prediction: str = "v"
     smoothing: float = 1.2
     detail: float = 0.05
+    shrink: bool = True
     dncnn_width: int = 32
     dncnn_depth: int = 17
 
@@ -133,7 +135,8 @@ def build_denoiser(config: DenoiserConfig, signal: torch.Tensor, noise: torch.Te
             )
         if config.prediction != "v":
             raise UsageError(f"a residual denoiser predicts v, got {config.prediction!r}")
-        return ResidualDenoiser(network, unet, signal, noise, WienerPrior(config.smoothing, config.detail))
+        prior = WienerPrior(config.smoothing, config.detail, config.shrink)
+        return ResidualDenoiser(network, unet, signal, noise, prior)
     if config.state == "image":
         return ImageDenoiser(network, unet, signal, noise, config.prediction)
     raise UsageError(f"state must be 'residual', 'image' or 'upscale', got {config.state!r}")

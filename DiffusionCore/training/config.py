@@ -99,6 +99,7 @@ class NetworkConfig(Section):
     options            what differs from the preset, e.g. {channels: [16, 48, 96]}
     body               `unet`, or `dncnn` (a rival) of `dncnn_width` and `dncnn_depth`
     smoothing, detail  the residual family's Wiener prior: voxels, normalised units
+    shrink             whether the scan's details are noise in part; false for super-resolution, where they only lack
     """
 
     target: str = "fast"
@@ -108,6 +109,7 @@ class NetworkConfig(Section):
     dncnn_depth: int = Field(17, gt=1)
     smoothing: float = Field(1.2, gt=0)
     detail: float = Field(0.05, gt=0)
+    shrink: bool = True
 
 
 class DiffusionConfig(Section):

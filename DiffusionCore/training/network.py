@@ -32,6 +32,7 @@ def denoiser_config(config: TrainingConfig) -> DenoiserConfig:
         prediction=config.diffusion.prediction,
         smoothing=network.smoothing,
         detail=network.detail,
+        shrink=network.shrink,
         dncnn_width=network.dncnn_width,
         dncnn_depth=network.dncnn_depth,
     )

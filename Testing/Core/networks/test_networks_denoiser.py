@@ -59,6 +59,18 @@ def test_a_new_network_at_t_equal_t_is_the_wiener_estimate():
     assert float(x_hat[0, 0, 8, 8, 8]) == pytest.approx(by_hand, rel=1e-4)
 
 
+def test_without_shrinking_a_new_network_leaves_the_scan_as_it_is():
+    """What y lacks can't be told from y's own details: r_0 ~ N(0, 1), so that E[r_0 | r_t] = a r_t / (a² + s²)."""
+    denoiser = fast(shrink=False)
+    y, sigma = torch.rand(1, 1, 16, 16, 16), torch.rand(1, 1, 16, 16, 16) + 0.1
+    rt, t = torch.randn(1, 1, 16, 16, 16), torch.tensor([40])
+    a, s = float(denoiser.signal[40]), float(denoiser.noise[40])
+    with torch.no_grad():
+        assert torch.equal(denoiser.from_state(denoiser(rt, torch.tensor([STEPS]), y, sigma), y, sigma), y)
+        assert torch.allclose(denoiser(rt, t, y, sigma), a / (a**2 + s**2) * rt, atol=1e-6)
+        assert torch.allclose(denoiser.expected_error(t, sigma), torch.tensor(s / math.sqrt(a**2 + s**2)), rtol=1e-5)
+
+
 def test_a_new_network_is_the_linear_estimate_of_a_gaussian_residual():
     """For r_0 ~ N(m, q²), E[r_0 | r_t] = m + a q² (r_t - a m) / (a² q² + s²), its error q s / sqrt(a² q² + s²)."""
     denoiser = fast()
