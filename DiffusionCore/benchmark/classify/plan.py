@@ -96,7 +96,7 @@ def estimate(parts: Sequence[Part], chosen: Sequence[Part]) -> str:
     if not missing:
         return words + "nothing is to be trained"
     spent = in_words(60 * sum(part.minutes for part in missing))
-    return words + f"{len(missing)} to do: {spent} of training on one core, and some minutes of measuring"
+    return words + f"{len(missing)} to do: {spent} of training on one core, and minutes to measure each"
 
 
 def digest(*content: bytes | str) -> str:
