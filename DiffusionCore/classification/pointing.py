@@ -16,12 +16,16 @@ def pointed_regions(
     (N, 1, K, J, I).
 
     Of grey values they are the regions that the local encoder looked at. Of an `outline` (0 and 1) the map is high over
-    empty cells too, which show nothing: its evidence counts within the structure only, at any voxel; a region that holds
-    none of the structure has no evidence.
+    empty cells too, which show nothing: its evidence counts within the structure only, and regions begin at any voxel where
+    all of them find room so; a region that holds none of the structure has no evidence.
     """
     if outline:
         structure = x[:, 0] > 0.5
-        regions = top_regions(guidance.where, x.shape[2:], config.region, (1, 1, 1), config.regions, structure)
+        size = x.shape[2:]
+        # no region overlaps two corners' regions of an image three times its size, so that up to eight always find room
+        room = config.regions <= 8 and all(n >= 3 * s - 1 for n, s in zip(size, config.region, strict=True))
+        step = (1, 1, 1) if room else config.region_step
+        regions = top_regions(guidance.where, size, config.region, step, config.regions, structure)
     else:
         structure = torch.ones_like(x[:, 0], dtype=torch.bool)
         regions = guidance.regions

@@ -139,3 +139,11 @@ def test_the_local_encoder_looks_at_the_structure_if_told():
         with torch.no_grad():
             k, j, i = network.encode(x).regions[0, 0].tolist()
         assert bool(x[0, 0, k : k + 8, j : j + 8, i : i + 8].any()) == on_structure
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_eight_regions_at_any_voxel_find_room_in_an_image_three_times_their_size(seed):
+    saliency = torch.rand((1, 3, 3, 3), generator=torch.Generator().manual_seed(seed))
+    found = top_regions(saliency, (23, 24, 25), (8, 8, 8), (1, 1, 1), 8).tolist()[0]
+    assert not any(overlap(a, b, (8, 8, 8)) for a, b in itertools.combinations(found, 2))
