@@ -47,8 +47,8 @@ def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card
     if not valid.holds(sigma_normalised):
         unit = "HU" if volume.modality == "CT" else "grey levels"
         scale = noise.sigma / sigma_normalised if sigma_normalised else 1.0
-        trained = f"the model was trained on {valid.low * scale:.3g} to {valid.high * scale:.3g} {unit}"
-        found.append(("sigma", f"the noise is {noise.sigma:.3g} {unit}, {trained}"))
+        trained = f"the model was trained on {valid.low * scale:.4g} to {valid.high * scale:.4g} {unit}"
+        found.append(("sigma", f"the noise is {noise.sigma:.4g} {unit}, {trained}"))
     return found + look_concerns(volume, noise, card)
 
 
@@ -62,7 +62,7 @@ def spacing_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:
     ):
         if not valid.holds(value):
             trained = f"the model was trained on {valid.low:g} to {valid.high:g} mm"
-            found.append(("spacing", f"{quantity} is {value:.2g} mm, {trained}"))
+            found.append(("spacing", f"{quantity} is {value:.4g} mm, {trained}"))
     return found
 
 
@@ -79,12 +79,14 @@ def look_concerns(volume: Volume, noise: NoiseEstimate, card: Card) -> list[tupl
     if valid.extent_mm is not None and not valid.extent_mm.holds(seen.extent_mm):
         trained = f"the model was trained on {valid.extent_mm.low:.0f} to {valid.extent_mm.high:.0f} mm"
         found.append(("field of view", f"the scan's longest side is {seen.extent_mm:.0f} mm, {trained}"))
-    unit, scale = ("HU", normalisation.scale) if volume.modality == "CT" else ("of the brightest tissue", 1.0)
+    unit, scale, form = "of the brightest tissue", 1.0, ".2g"
+    if volume.modality == "CT":
+        unit, scale, form = "HU", normalisation.scale, ".0f"
     for name, value in seen.quantiles.items():
         limits = valid.histogram.get(name)
         if limits is not None and not limits.holds(value):
-            trained = f"in training {limits.low * scale:.2g} to {limits.high * scale:.2g}"
-            below = f"{name[1:]} % of the tissue is below {value * scale:.2g} {unit}"
+            trained = f"in training {limits.low * scale:{form}} to {limits.high * scale:{form}}"
+            below = f"{name[1:]} % of the tissue is below {value * scale:{form}} {unit}"
             found.append(("histogram", f"its tissue is of unusual brightness: {below}, {trained}"))
             break
     if seen.metal_mm3 >= LEAST_METAL_MM3:
