@@ -174,7 +174,14 @@ class EnhancePanel(ModulePanel):
             show_synthetic(result)
             return
         shown = layouts.current_layout()
-        self.result.arrange(shown if layouts.ours(shown) else layouts.SIDE_BY_SIDE)
+        if layouts.ours(shown):
+            self.result.arrange(shown)
+        else:
+            layouts.one_view_first(lambda: self._show_pair(result))
+
+    def _show_pair(self, result: Any) -> None:
+        if self.parameters is not None and self.parameters.resultVolume is result:
+            self.result.arrange(layouts.SIDE_BY_SIDE)
 
     def what_to_preview(self) -> tuple[Any, Any, Mapping[str, Any]] | None:
         """The input, its volume and the options of a preview; None while there can be none."""

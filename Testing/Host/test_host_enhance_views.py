@@ -268,3 +268,20 @@ def test_a_scene_comes_back_with_result_overlays_table_and_choices(host: Any, pa
 
 def test_the_panel_s_picture(host: Any, panel: Any) -> None:
     assert_like_reference(host.panel_picture("DiffusionEnhance"), "enhance-panel", tolerance=40, share=0.03)
+
+
+def test_the_first_time_the_two_views_are_made_in_turns_of_their_own(host: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge import layouts
+
+    host.application.layout_manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
+    called: list[int] = []
+    layouts.one_view_first(lambda: called.append(layouts.current_layout()))
+    assert (called, layouts.current_layout()) == ([], layouts.ONE_VIEW)
+    hand.run_for(0.05)
+    assert called == [layouts.ONE_VIEW]
+    layouts.restore_layout()
+    assert layouts.current_layout() == slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView
+    layouts.one_view_first(lambda: called.append(layouts.current_layout()))
+    assert called == [layouts.ONE_VIEW, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView]
