@@ -14,16 +14,15 @@ from .card import (
     read_card,
 )
 from .classifiers import Classifier, load_classifier, save_classifier
+from .install import add_model, verify_model
 from .registry import (
     Model,
-    add_model,
     best_model,
     find_model,
     installed_folders,
     list_models,
     load_model,
     save_model,
-    verify_model,
 )
 
 __all__ = [

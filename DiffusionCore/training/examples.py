@@ -19,6 +19,8 @@ from .ct_noise import NoiseBank, kernel_mix, make_banks
 from .lowering import make_lowering, without_margin
 from .readers import Scan
 from .sampling import place_patch, region, scan_weights
+from .timestep import draw_timestep
+from .whole_images import make_image_source
 
 Batch = dict[str, torch.Tensor]
 
@@ -125,28 +127,6 @@ class ExampleSource:
         return [(other, place_patch(other, size, rng, foreground), size) for other in chosen]
 
 
-def draw_timestep(config: TrainingConfig, index: int, rng: np.random.Generator) -> int:
-    """t = T for the configured share of each batch, else 1..T-1; a share that is no whole number is drawn."""
-    diffusion, total = config.diffusion, global_batch(config)
-    at_T, late, u = diffusion.share_at_T * total, rng.random(), rng.random()
-    if index < int(at_T) or (index == int(at_T) and late < at_T % 1):
-        return diffusion.steps
-    if diffusion.steps == 1:
-        return 1
-    last = diffusion.steps if diffusion.share_at_T == 0 else diffusion.steps - 1
-    return 1 + min(last - 1, int(last * u**diffusion.warp))
-
-
-def device_count(config: TrainingConfig) -> int:
-    """How many devices a run computes on."""
-    return config.trainer.devices * config.trainer.num_nodes
-
-
-def global_batch(config: TrainingConfig) -> int:
-    """Examples per optimiser step over all devices and nodes."""
-    return config.trainer.batch_size * device_count(config)
-
-
 class Source(Protocol):
     """What makes examples; `corrupt` is None where a model is validated by its loss."""
 
@@ -160,8 +140,6 @@ class Source(Protocol):
 def make_source(config: TrainingConfig, scans: Sequence[Scan], quiet: bool = True) -> Source:
     """The source of examples that a configuration describes."""
     if config.synthesis is not None:
-        from .whole_images import make_image_source
-
         return make_image_source(config, scans)
     degradation, corrupt, outer = config.degradation, make_corruption(config.degradation), config.data.patch
     if config.resolution is not None:

@@ -14,9 +14,9 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from ..errors import UsageError
 from .callbacks import ExportBest, SampleImages, StepBar, ValidateByTheClock
 from .config import TrainingConfig
-from .examples import device_count
 from .lightning_module import DenoiserTraining
 from .samples import SaveSamples
+from .timestep import device_count
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"

@@ -16,6 +16,7 @@ from .config import TrainingConfig
 from .labels import labelled, normalised_label
 from .readers import Scan
 from .splits import data_root
+from .timestep import draw_timestep
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,6 @@ class ImageSource:
         return {name: torch.stack([example[name] for example in examples]) for name in examples[0]}
 
     def example(self, step: int, index: int) -> dict[str, torch.Tensor]:
-        from .examples import draw_timestep
-
         config, wanted = self.config, self.config.synthesis
         rng = np.random.default_rng([config.seed, step, index])
         t = draw_timestep(config, index, rng)

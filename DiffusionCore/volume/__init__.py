@@ -1,7 +1,7 @@
 """`Volume`, its files, geometry and intensity: a scan as voxels with their place in the patient."""
 
-from .files import check_output, read_volume, same_file, write_volume
-from .header import Header, read_header
+from .files import check_output, read_header, read_volume, same_file, write_volume
+from .header import Header
 from .volume import MODALITIES, Volume
 
 __all__ = [

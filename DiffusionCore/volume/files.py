@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import OutputError, UsageError
 from . import formats
 from .atomic import atomic_file, check_folder_place, check_place
+from .header import Header
 from .modality import guess_modality, named_kind
 from .volume import MODALITIES, Volume
 from .voxel_checks import storable
@@ -43,6 +44,30 @@ def read_volume(
         raise UsageError(f"--series is for DICOM folders; {path.name} is {kind}")
     volume = _read(path, kind, frame)
     return _given(volume, modality) if modality is not None else _guessed(volume, path)
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """Read the header of a NIfTI, NRRD or MetaImage file, or of a DICOM series; no voxels are read.
+
+    Raises `InputError` like `read_volume`.
+    """
+    path = Path(path)
+    kind = formats.input_format(path)
+    if kind == formats.NIFTI:
+        from .nifti import read_nifti_header
+
+        return read_nifti_header(path)
+    if kind == formats.NRRD:
+        from .nrrd import read_nrrd_header
+
+        return read_nrrd_header(path)
+    if kind == formats.METAIMAGE:
+        from .metaimage import read_metaimage_header
+
+        return read_metaimage_header(path)
+    from .dicom_read import read_dicom_header
+
+    return read_dicom_header(path)
 
 
 def write_volume(volume: Volume, path: str | os.PathLike[str], *, overwrite: bool = False, force: bool = False) -> Path:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError, UsageError
-from . import formats
 from .volume import Volume
 from .voxel_checks import file_order
 
@@ -33,30 +30,6 @@ class Header:
     dtype: np.dtype[Any]
     format: str
     ijk_to_ras: np.ndarray
-
-
-def read_header(path: str | os.PathLike[str]) -> Header:
-    """Read the header of a NIfTI, NRRD or MetaImage file, or of a DICOM series; no voxels are read.
-
-    Raises `InputError` like `read_volume`.
-    """
-    path = Path(path)
-    kind = formats.input_format(path)
-    if kind == formats.NIFTI:
-        from .nifti import read_nifti_header
-
-        return read_nifti_header(path)
-    if kind == formats.NRRD:
-        from .nrrd import read_nrrd_header
-
-        return read_nrrd_header(path)
-    if kind == formats.METAIMAGE:
-        from .metaimage import read_metaimage_header
-
-        return read_metaimage_header(path)
-    from .dicom_read import read_dicom_header
-
-    return read_dicom_header(path)
 
 
 def make_header(

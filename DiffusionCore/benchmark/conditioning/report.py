@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from DiffusionCore.benchmark.conditioning.plots import RIVALS, draw
 from DiffusionCore.benchmark.conditioning.sampling import BOTH, CONCATENATION, START, drop_rate
 from DiffusionCore.benchmark.conditioning.scores import FIGURES, Result, Scores
+from DiffusionCore.benchmark.conditioning.settings import StudySettings
 from DiffusionCore.benchmark.conditioning.slices import StudySlices, ceiling, marked
 from DiffusionCore.volume.atomic import atomic_file
 
 if TYPE_CHECKING:
-    from DiffusionCore.benchmark.conditioning.study import StudySettings
     from DiffusionCore.models import Card
 
 DECIMALS = {"psnr": 2, "ssim": 3, "mae": 4}

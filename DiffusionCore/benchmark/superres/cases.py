@@ -18,9 +18,8 @@ from DiffusionCore.degradation import (
 )
 from DiffusionCore.degradation.kspace import cropping_matrix, zero_filling_matrix
 from DiffusionCore.errors import InputError
-from DiffusionCore.volume import Volume, read_volume
+from DiffusionCore.volume import Volume, read_header, read_volume
 from DiffusionCore.volume.geometry import crop
-from DiffusionCore.volume.header import read_header
 
 MR_ORIGIN = "MR ×2, training origin"
 MR_OTHER = "MR ×2, other origins and contrasts"

@@ -20,8 +20,9 @@ from DiffusionCore.benchmark.conditioning.sampling import (
     sample,
 )
 from DiffusionCore.benchmark.conditioning.scores import Scores, score
+from DiffusionCore.benchmark.conditioning.settings import StudySettings
 from DiffusionCore.benchmark.conditioning.slices import Window, ceiling, marked, study_slices
-from DiffusionCore.benchmark.conditioning.study import StudySettings, planned, run_conditioning_study
+from DiffusionCore.benchmark.conditioning.study import planned, run_conditioning_study
 from DiffusionCore.diffusion import make_process
 from DiffusionCore.errors import Cancelled, InputError, ModelError, UsageError
 from DiffusionCore.models import Card, save_model

@@ -10,9 +10,17 @@ import yaml
 
 from DiffusionCore.classification import LabelDiffusion, preset
 from DiffusionCore.errors import ModelError, UsageError
-from DiffusionCore.models import Card, ClassifySpec, DiffusionSpec, NetworkSpec, Range, ValidRanges, load_model
+from DiffusionCore.models import (
+    Card,
+    ClassifySpec,
+    DiffusionSpec,
+    NetworkSpec,
+    Range,
+    ValidRanges,
+    load_model,
+    verify_model,
+)
 from DiffusionCore.models.classifiers import load_classifier, save_classifier
-from DiffusionCore.models.registry import verify_model
 
 WIDE = Range(low=0.1, high=10)
 

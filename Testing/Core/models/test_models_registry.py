@@ -12,7 +12,8 @@ import yaml
 
 from DiffusionCore.errors import ModelError, OutputError
 from DiffusionCore.models import add_model, best_model, find_model, list_models, load_model, read_card, verify_model
-from DiffusionCore.models.registry import golden_output, same_numbers
+from DiffusionCore.models.install import same_numbers
+from DiffusionCore.models.registry import golden_output
 from DiffusionCore.models.weights_file import load_weights, save_weights, sha256
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from DiffusionCore.errors import Cancelled, InputError, ModelError, OutputError, UsageError
-from DiffusionCore.models.registry import load_model, verify_model
+from DiffusionCore.models import load_model, verify_model
 from DiffusionCore.training.run import train
 
 RUN = "import sys; from DiffusionCore.training.run import train; train(sys.argv[1], sys.argv[2:], quiet=True)"
