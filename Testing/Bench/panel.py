@@ -32,6 +32,7 @@ from DiffusionCore.volume.atomic import atomic_file  # noqa: E402
 PARTS = ("opening", "runs", "traffic", "cancels", "soak")
 MODULES = ("DiffusionEnhance", "DiffusionClassify")
 LEAST_LEAK = 0.1  # MiB a run; one result of the scan that is used takes 3
+FULL = (("runs", "size", 256), ("traffic", "size", 512), ("cancels", "size", 256), ("soak", "count", 200))
 TRIAL = {"size": 48, "traffic": 64, "runs": 2, "soak": 20}
 
 
@@ -109,6 +110,8 @@ def page(found: Mapping[str, Any]) -> str:
         "Slicer's own views cost to draw is not in it. panel.json holds every single figure.",
         f"Machine: {'; '.join(words)}.",
     ]
+    if any(found[part][name] < full for part, name, full in FULL if part in found):
+        lines.append("**Measured on less than the goals ask for, to try the command: no figure here says anything.**")
     if busy > BUSY:
         lines.append(f"**Other jobs were running (load average up to {busy:g} at a start): the seconds are too long.**")
     lines.append(
