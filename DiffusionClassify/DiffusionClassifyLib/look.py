@@ -45,7 +45,8 @@ def look_at_input(node: Any, stated: str = "") -> InputLook:
     look = look_at(node, stated)
     if look.modality == "LABEL":
         return _outlined(f"a label map ({look.reason})", "label", labels_of(node), node)
-    return InputLook("volume", look.modality, look.in_words(), problem=look.problem)
+    problem = look.problem or ("This is a single slice; classifiers need several." if look.single_slice else "")
+    return InputLook("volume", look.modality, problem or look.in_words(), problem=problem)
 
 
 def _outlined(what: str, part: str, structures: dict[str, str], node: Any) -> InputLook:

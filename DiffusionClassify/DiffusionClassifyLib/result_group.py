@@ -67,7 +67,7 @@ class ResultGroup:
     def _show_regions(self, answer: dict[str, Any]) -> None:
         nodes = regions_of(self.result)
         why_not = NO_RESULT if not answer else "" if nodes else NO_REGIONS
-        allow(self.ui.regionsCheckBox, why_not, "The boxes that the model looked at closely.")
+        allow(self.ui.regionsCheckBox, why_not, "The boxes that hold most of the evidence.")
         allow(self.ui.regionsList, why_not, "A click brings every slice view there.")
         words = [f"{box['label']}: {box['description']}" for box in answer.get("regions", [])] if nodes else []
         if words != [self.ui.regionsList.item(row).text() for row in range(self.ui.regionsList.count)]:

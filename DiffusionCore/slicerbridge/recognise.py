@@ -39,6 +39,11 @@ class ScanLook:
         return "HU" if self.modality == "CT" else "grey levels"
 
     @property
+    def single_slice(self) -> bool:
+        """Whether it has but one voxel along an axis."""
+        return bool(self.shape) and min(self.shape) == 1
+
+    @property
     def voxels(self) -> int:
         """How many there are."""
         return int(np.prod(self.shape)) if self.shape else 0
@@ -98,8 +103,6 @@ def problem_of(node: Any, voxels: np.ndarray, modality: str, reason: str) -> str
         return f"This is a label map ({reason}); choose the scan it was drawn on."
     if modality == "OTHER":
         return f"It cannot be told whether this is CT or MR ({reason}); say so under Advanced, Modality."
-    if min(voxels.shape) == 1:
-        return "This is a single slice; the models need several."
     return ""
 
 

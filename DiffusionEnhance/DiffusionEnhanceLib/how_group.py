@@ -11,7 +11,7 @@ from DiffusionCore.slicerbridge.installed import added_models, clear_added_model
 from DiffusionCore.slicerbridge.widgets import fill_choice
 
 from .choices import PRESET_TEXTURE, network_passes, preset_for
-from .task_group import fitting_models, task_of
+from .task_group import fitting_models, is_flat, task_of
 
 PRESET_WORDS = {
     "quick": ("Quick", "most faithful"),
@@ -102,11 +102,13 @@ class HowGroup:
         fill_choice(self.ui.modelCombo, tuple(names), chosen or AUTOMATIC)
         self.ui.modelHint.setText("" if card is None else f"{card.name}: {card.summary} {' '.join(card.limits)}")
 
-    def model_for(self, modality: str, axes: str = "") -> Any:
-        """The card of the model that will be used, for super-resolution along `axes`; None while cards cannot be read, or
-        if none fits."""
+    def model_for(self, modality: str, axes: str = "", flat: bool = False) -> Any:
+        """The card of the model that will be used: for super-resolution one for `axes`, to enhance a `flat` scan a 2D one
+        if there is. None while cards cannot be read, or if none fits."""
         chosen, task = "" if self.parameters is None else self.parameters.model, task_of(self.parameters)
-        for card in fitting_models(self.models, task):
+        for card in sorted(
+            fitting_models(self.models, task), key=lambda card: task == "enhance" and is_flat(card) != flat
+        ):
             fits = task == "synthesize" or card.modality == modality
             if card.name == chosen or (not chosen and fits and (not axes or axes in card.resolution.axes)):
                 return card

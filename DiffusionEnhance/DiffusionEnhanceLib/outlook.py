@@ -8,7 +8,7 @@ from typing import Any
 
 from .expectation import region_voxels
 from .finer import finer_of
-from .task_group import VERBS, task_of, why_no_task
+from .task_group import VERBS, is_flat, task_of, why_no_task
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,15 @@ def outlook(parameters: Any, look: Any, how: Any) -> Outlook:
         return Outlook("Choose a volume first.")
     if look.problem:
         return Outlook(look.problem)
-    card = how.model_for(look.modality)
+    card = how.model_for(look.modality, flat=look.single_slice)
     if how.models and card is None:
         return Outlook(f"No installed model {VERBS[task]} {look.modality} scans.")
+    if look.single_slice and card is not None and not is_flat(card) and not parameters.force:
+        return Outlook(f"This is a single slice, and {card.name} needs several; a 2D model takes one.", card)
     if task == "super_resolve":
         finer = finer_of(parameters, look, how.models)
-        return Outlook(finer.why_not, how.model_for(look.modality, *finer.patterns[:1]), finer.voxels, finer.words)
+        card = how.model_for(look.modality, *finer.patterns[:1])
+        return Outlook(finer.why_not, card, finer.voxels, finer.words)
     reference = parameters.referenceVolume
     image = None if reference is None else reference.GetImageData()
     if image is not None and image.GetDimensions() != parameters.inputVolume.GetImageData().GetDimensions():

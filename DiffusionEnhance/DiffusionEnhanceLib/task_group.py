@@ -34,6 +34,11 @@ def fitting_models(cards: Iterable[Any], task: str) -> list[Any]:
     return [card for card in cards if card.task == task and (task != "synthesize" or card.input == "none")]
 
 
+def is_flat(card: Any) -> bool:
+    """Whether a model works on slices, one by one."""
+    return card.network.unet.get("spatial_dims", 3) == 2
+
+
 def why_no_task(task: str, cards: Iterable[Any]) -> str:
     """Why a task cannot be chosen, and what to do; "" if it can."""
     cards = tuple(cards)

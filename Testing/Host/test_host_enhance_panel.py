@@ -111,6 +111,26 @@ def test_a_modality_that_cannot_be_told_can_be_said(panel: Any) -> None:
     assert panel.ui.applyButton.enabled
 
 
+def test_a_single_slice_is_for_a_2d_model(panel: Any) -> None:
+    from DiffusionCore.slicerbridge.overlays import ijk_to_ras
+
+    head = panel_hand.small_head()
+    voxels, matrix = panel_hand.voxels_of(head)[20:21].copy(), ijk_to_ras(head)
+    hand.set_value(panel.ui.inputSelector, panel_hand.volume(voxels, "slice", matrix))
+    panel_hand.ready(panel)
+    reason = "This is a single slice, and denoise-mr needs several; a 2D model takes one."
+    assert (panel.ui.applyButton.enabled, panel.ui.applyButton.toolTip) == (False, reason)
+    denoiser = next(card for card in panel.how.models if card.name == "denoise-mr")
+    unet = {**denoiser.network.unet, "spatial_dims": 2}
+    flat = denoiser.model_copy(update={"name": "in-2d", "network": denoiser.network.model_copy(update={"unet": unet})})
+    panel.how.models = (*panel.how.models, flat)
+    panel.refresh()
+    assert panel.ui.applyButton.enabled
+    assert panel.ui.modelHint.text.startswith("in-2d: ")
+    hand.set_value(panel.ui.inputSelector, head)
+    assert panel.ui.modelHint.text.startswith("denoise-mr: ")
+
+
 def test_presets_are_names_for_the_ends_of_texture(panel: Any) -> None:
     panel_hand.small_head()
     ui, parameters = panel.ui, panel.parameters

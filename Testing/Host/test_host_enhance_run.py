@@ -237,6 +237,21 @@ def test_a_part_has_the_values_it_has_in_the_whole_result(panel: Any, head: Any)
     np.testing.assert_array_equal(panel_hand.voxels_of(part), panel_hand.voxels_of(whole)[place_in(whole, part)])
 
 
+def test_a_single_slice_where_a_person_insists(panel: Any, head: Any) -> None:
+    from DiffusionCore.slicerbridge.overlays import ijk_to_ras
+
+    voxels = panel_hand.voxels_of(head)[20:21].copy()
+    hand.set_value(panel.ui.inputSelector, panel_hand.volume(voxels, "slice", ijk_to_ras(head)))
+    panel_hand.ready(panel)
+    assert not panel.ui.applyButton.enabled
+    hand.open_section(panel.ui.advancedSection)
+    hand.set_value(panel.ui.forceCheckBox, True)
+    panel_hand.apply(panel)
+    assert panel.ui.stateLabel.text == "finished"
+    assert panel_hand.voxels_of(panel.parameters.resultVolume).shape == (1, 64, 72)
+    assert "needs several slices" in panel.ui.warningsLabel.text
+
+
 def test_several_volumes_one_of_them_bad(panel: Any, head: Any) -> None:
     from DiffusionEnhanceLib.waiting import set_queue
 
