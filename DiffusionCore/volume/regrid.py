@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import UsageError
-from .geometry import to_ras
+from .geometry import to_canonical_axes, to_ras
 from .volume import Volume
 
 _FWHM = 2 * np.sqrt(2 * np.log(2))  # of a Gaussian of standard deviation 1
@@ -83,6 +83,15 @@ def cube_grid(centre: Sequence[float], axes: np.ndarray, spacing: float, shape: 
     middle = (np.array(shape[::-1], np.float64) - 1) / 2
     matrix[:3, 3] = np.asarray(centre, np.float64) - matrix[:3, :3] @ middle
     return matrix
+
+
+def resized_in_lps(volume: Volume, shape: Sequence[int]) -> Volume:
+    """The volume's whole box at (K, J, I) voxels, linearly, its axes i, j and k to the patient's left, back and head."""
+    scan = to_canonical_axes(volume)
+    matrix = scan.ijk_to_ras @ np.diag([-1.0, -1.0, 1.0, 1.0])
+    matrix[:3, 3] = to_ras(scan.ijk_to_ras, [scan.shape[2] - 1, scan.shape[1] - 1, 0])
+    turned = replace(scan, voxels=np.ascontiguousarray(scan.voxels[:, ::-1, ::-1]), ijk_to_ras=matrix)
+    return onto_grid(turned, shape, box_grid(matrix, turned.shape, shape))
 
 
 def _blurred(voxels: np.ndarray, to_source: np.ndarray) -> np.ndarray:

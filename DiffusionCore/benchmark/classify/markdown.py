@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from DiffusionCore.benchmark.classify.datasets import Dataset
+from DiffusionCore.benchmark.classify.outcome import ClassifyBenchmark
 from DiffusionCore.benchmark.classify.results import ArmResult, shown
 from DiffusionCore.benchmark.classify.spoiling import LEVELS, WORDS
-
-if TYPE_CHECKING:
-    from DiffusionCore.benchmark.classify.run import ClassifyBenchmark
 
 MAIN = ("AUC", "accuracy", "balanced accuracy")
 REST = ("precision", "recall", "specificity", "F1", "calibration error", "Brier score")

@@ -7,22 +7,22 @@ again, and several processes can make different parts into the same folder.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from DiffusionCore.benchmark.classify.arms import ARMS, DENSENET, LOGISTIC, MAJORITY, OURS, RESNET, Arm, Toolbox
 from DiffusionCore.benchmark.classify.cnn_rivals import CHECKPOINT, densenet121, resnet18, train_cnn
 from DiffusionCore.benchmark.classify.datasets import Dataset, find_source, read_dataset
-from DiffusionCore.benchmark.classify.explanation import Explained, explain
-from DiffusionCore.benchmark.classify.label_diffusion import StepPoint, answers, range_of_samples, step_curve
+from DiffusionCore.benchmark.classify.explanation import explain
+from DiffusionCore.benchmark.classify.label_diffusion import answers, range_of_samples, step_curve
 from DiffusionCore.benchmark.classify.markdown import write_csv, write_markdown
+from DiffusionCore.benchmark.classify.outcome import ClassifyBenchmark
 from DiffusionCore.benchmark.classify.plan import Part, chosen_parts, estimate, planned
 from DiffusionCore.benchmark.classify.plots import write_plots
 from DiffusionCore.benchmark.classify.record import Facts, Record, predict_all, read_record, write_record
-from DiffusionCore.benchmark.classify.results import ArmResult, Verdict, arm_results, verdicts
+from DiffusionCore.benchmark.classify.results import arm_results, verdicts
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
-from DiffusionCore.metrics.calibration import RangeCoverage
 from DiffusionCore.metrics.familiarity import ErrorRates, error_rates, fit_familiarity
 from DiffusionCore.models import load_classifier
 from DiffusionCore.progress import Progress, silent
@@ -30,20 +30,6 @@ from DiffusionCore.progress import Progress, silent
 CNNS = {RESNET: resnet18, DENSENET: densenet121}
 SIMPLE = {LOGISTIC: logistic, MAJORITY: majority}
 QUICK_CASES, QUICK_MINUTES = 24, 0.05
-
-
-@dataclass(frozen=True, eq=False)
-class ClassifyBenchmark:
-    """What a run found, and the files written; without results while parts are missing."""
-
-    parts: tuple[Part, ...]
-    results: tuple[ArmResult, ...] = ()
-    gates: tuple[Verdict, ...] = ()
-    curve: tuple[StepPoint, ...] = ()
-    explained: Explained | None = None
-    ranges: RangeCoverage | None = None
-    familiar: ErrorRates | None = None
-    files: tuple[Path, ...] = ()
 
 
 def run_classify_benchmark(

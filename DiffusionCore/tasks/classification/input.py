@@ -10,9 +10,9 @@ import numpy as np
 
 from ...errors import InputError, Refused, UsageError
 from ...volume import Volume
-from ...volume.geometry import centre, crop, to_canonical_axes, to_ras
+from ...volume.geometry import centre, crop, to_ras
 from ...volume.intensity import is_constant, normalisation_for
-from ...volume.regrid import box_grid, cube_grid, onto_grid
+from ...volume.regrid import cube_grid, onto_grid, resized_in_lps
 
 if TYPE_CHECKING:
     from ...models import Card
@@ -175,13 +175,7 @@ def cut_cube(scan: Volume, card: Card, place: np.ndarray) -> tuple[Volume, float
 
 def whole_box(volume: Volume, card: Card) -> ClassifierInput:
     """The whole scan, resized linearly to the model's size, as S4 does it."""
-    scan = to_canonical_axes(normalised(volume, card))
-    turned = np.array(scan.voxels[:, ::-1, ::-1])  # i, j, k to left, posterior, superior
-    matrix = scan.ijk_to_ras @ np.diag([-1.0, -1.0, 1.0, 1.0])
-    matrix[:3, 3] = to_ras(scan.ijk_to_ras, [scan.shape[2] - 1, scan.shape[1] - 1, 0])
-    scan = replace(scan, voxels=turned, ijk_to_ras=matrix)
-    size = card.classify.size
-    return ClassifierInput(onto_grid(scan, size, box_grid(matrix, scan.shape, size)))
+    return ClassifierInput(resized_in_lps(normalised(volume, card), card.classify.size))
 
 
 def normalised(volume: Volume, card: Card) -> Volume:

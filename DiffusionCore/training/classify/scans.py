@@ -10,9 +10,8 @@ import numpy as np
 
 from ...errors import InputError
 from ...volume import Volume, read_volume
-from ...volume.geometry import to_canonical_axes, to_ras
 from ...volume.intensity import is_constant, normalisation_for
-from ...volume.regrid import box_grid, onto_grid
+from ...volume.regrid import resized_in_lps
 from .class_split import ClassEntry, load_class_split
 from .config import ClassifyData
 
@@ -106,8 +105,4 @@ def network_view(volume: Volume, data: ClassifyData, name: str) -> Volume:
             values = normalisation_for(volume, data.normalisation).apply(volume.voxels)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
-    scan = to_canonical_axes(replace(volume, voxels=values))
-    matrix = scan.ijk_to_ras @ np.diag([-1.0, -1.0, 1.0, 1.0])
-    matrix[:3, 3] = to_ras(scan.ijk_to_ras, [scan.shape[2] - 1, scan.shape[1] - 1, 0])
-    turned = replace(scan, voxels=np.ascontiguousarray(scan.voxels[:, ::-1, ::-1]), ijk_to_ras=matrix)
-    return onto_grid(turned, data.size, box_grid(matrix, turned.shape, data.size))
+    return resized_in_lps(replace(volume, voxels=values), data.size)
