@@ -14,7 +14,8 @@ SHAPE_FEATURES = (
 )
 GREY_FEATURES = (
     *("mean", "deviation", "p1", "p10", "p50", "p90", "p99", "skewness"),
-    *("exact zeros", "gradient, mean", "gradient, p95", "lag k", "lag j", "lag i", "middle against rest", "fineness"),
+    *("share of zeros", "mean gradient", "gradient's p95", "likeness of neighbours along k"),
+    *("likeness of neighbours along j", "likeness of neighbours along i", "middle against rest", "fineness"),
 )
 
 

@@ -98,8 +98,11 @@ def within_memory(stages: list[Model], asked: SynthesizeOptions, drawing: Any, p
     from ...inference.run import out_of_memory
     from ...models.cascade import sample
 
-    attempts = [(drawing, None), (replace(drawing, batch=1), None), (replace(drawing, batch=1), "cpu")]
-    for attempt, device in attempts[: 1 if asked.no_fallback else None]:
+    one = replace(drawing, batch=1)
+    attempts = [(drawing, None, ""), (one, None, "one at a time"), (one, "cpu", "one at a time on the CPU")]
+    for attempt, device, words in attempts[: 1 if asked.no_fallback else None]:
+        if words:
+            progress.say(f"too little memory for these images; going on with {words}")
         if device is not None:
             for stage in stages:
                 stage.denoiser.to(device)
@@ -108,7 +111,6 @@ def within_memory(stages: list[Model], asked: SynthesizeOptions, drawing: Any, p
         except (MemoryError, RuntimeError) as error:
             if not out_of_memory(error):
                 raise
-            progress.say("too little memory for these images; going on with fewer at once")
     raise DeviceError("there is too little memory for even one image; take fewer --stages or another --device")
 
 

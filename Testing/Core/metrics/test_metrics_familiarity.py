@@ -48,8 +48,8 @@ def test_constant_images_have_finite_features(kind, value):
 def test_neighbours_of_a_ramp_agree_along_it():
     ramp = np.broadcast_to(np.arange(8.0)[:, None, None], (8, 8, 8))
     found = dict(zip(GREY_FEATURES, features_of(ramp[None], "volume")[0], strict=True))
-    assert found["lag k"] == pytest.approx(1)
-    assert found["gradient, mean"] == pytest.approx(1)
+    assert found["likeness of neighbours along k"] == pytest.approx(1)
+    assert found["mean gradient"] == pytest.approx(1)
 
 
 def textures(count: int, seed: int) -> np.ndarray:
