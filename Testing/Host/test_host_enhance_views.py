@@ -270,14 +270,18 @@ def test_the_panel_s_picture(host: Any, panel: Any) -> None:
     assert_like_reference(host.panel_picture("DiffusionEnhance"), "enhance-panel", tolerance=40, share=0.03)
 
 
-def test_the_first_time_the_two_views_are_made_in_turns_of_their_own(host: Any) -> None:
+def test_the_first_time_the_two_views_are_made_in_turns_of_their_own(
+    host: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import slicer
 
     from DiffusionCore.slicerbridge import layouts
 
     host.application.layout_manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView)
     called: list[int] = []
-    layouts.one_view_first(lambda: called.append(layouts.current_layout()))
+    with monkeypatch.context() as patch:
+        patch.setattr(layouts, "composite_node", lambda view: None)  # as if no test before had shown the views
+        layouts.one_view_first(lambda: called.append(layouts.current_layout()))
     assert (called, layouts.current_layout()) == ([], layouts.ONE_VIEW)
     hand.run_for(0.05)
     assert called == [layouts.ONE_VIEW]
