@@ -108,11 +108,12 @@ def run_super_resolve(job: Job, session: Session, progress: Progress) -> Any:
 
 def run_synthesize(job: Job, session: Session, progress: Progress) -> Any:
     from ..inference import choose_device
-    from ..tasks.synthesis.synthesize import synthesize
+    from ..tasks.synthesis.synthesize import installed_generator, synthesize
 
     options: SynthesizeJob = job.options
     progress.stage("load model")
-    models = session.load_cascade(options.model, str(choose_device(options.device)), options.stages)
+    name = options.model or str(installed_generator())
+    models = session.load_cascade(name, str(choose_device(options.device)), options.stages)
     return synthesize(models, progress=progress, **options.model_dump(exclude={"model"}))
 
 

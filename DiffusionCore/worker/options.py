@@ -37,7 +37,7 @@ class EstimateJob(EnhanceOptions):
 class SynthesizeJob(SynthesizeOptions):
     """`synthesize`, whose model the command line has as an argument."""
 
-    model: Annotated[str, Field(description="name or folder")]
+    model: Annotated[str | None, Field(description="name or folder; default: the installed one")] = None
 
 
 class ClassifyJob(ClassifyOptions):

@@ -55,9 +55,11 @@ def test_a_cascade_stays_loaded_until_a_file_of_it_changes(tmp_path, make_synthe
     assert session.load_cascade(base, "cpu", None) is not again
 
 
-def test_synthesis_without_a_model_is_refused(worker):
-    worker.say({"type": "submit", "id": "s", "task": "synthesize", "options": {}, "volumes": {}})
-    assert "--model" in worker.answer("error")["message"]
+def test_synthesis_without_a_model_takes_the_installed_one(worker):
+    options = {"count": 1, "steps": 1, "stages": 1, "threads": 1}
+    worker.say({"type": "submit", "id": "s", "task": "synthesize", "options": options, "volumes": {}})
+    values = worker.answer("result", "error")["values"]
+    np.testing.assert_array_equal(worker.array(values["volumes"][0]), synthesize(**options).volumes[0].voxels)
 
 
 def test_classification_of_a_label_map(worker, tiny_classifiers):
