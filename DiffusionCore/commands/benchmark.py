@@ -60,7 +60,10 @@ def main(argv: list[str]) -> int:
     if given.output.exists() and not given.output.is_dir():
         raise OutputError(f"{given.output}: is a file; OUT is the folder that tables and plots are written to")
     with console_progress(given.quiet, given.json) as progress:
-        head, rows, files = TABLES[given.name](given, progress)
+        if given.name == "speed":
+            head, rows, files = speed_table(given, progress)
+        else:
+            head, rows, files = TABLES[given.name](given, data_root(given), progress)
     if given.json:
         print_json({"rows": [dict(zip(head, row, strict=True)) for row in rows], "files": files})
     else:
@@ -80,32 +83,12 @@ def parts_in_words() -> str:
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]
 
 
-def denoise_comparison(given: argparse.Namespace, progress: Progress) -> Table:
-    """Every method on the same noisy test scans; or one of the studies."""
-    return denoise_table(given, data_root(given), progress)
-
-
-def superres_comparison(given: argparse.Namespace, progress: Progress) -> Table:
-    """Interpolations, trained rivals and ours on the same coarse test scans; the verdicts on the gates are what is shown."""
-    return superres_table(given, data_root(given), progress)
-
-
 def data_root(given: argparse.Namespace) -> Path:
     """The folder of the test scans. Raises `InputError` if it is not there."""
     root = given.data or os.environ.get(DATA_VARIABLE)
     if not root or not Path(root).is_dir():
         raise InputError(f"{root or 'no folder'}: the test scans are not there; give --data or set {DATA_VARIABLE}")
     return Path(root)
-
-
-def classification_table(given: argparse.Namespace, progress: Progress) -> Table:
-    """Label diffusion against CNNs, its own guidance, simple features and the majority."""
-    return classify_table(given, data_root(given), progress)
-
-
-def trustworthiness_table(given: argparse.Namespace, progress: Progress) -> Table:
-    """Planted failures, intervals and small structures."""
-    return trust_table(given, data_root(given), progress)
 
 
 def speed_table(given: argparse.Namespace, progress: Progress) -> Table:
@@ -120,16 +103,10 @@ def speed_table(given: argparse.Namespace, progress: Progress) -> Table:
     return head, [tuple(getattr(row, name) for name in head) for row in found.rows], list(found.paths)
 
 
-def synthesis_comparison(given: argparse.Namespace, progress: Progress) -> Table:
-    """Cascade against single stage, Swin against none, upscalers against interpolation; the verdicts are shown."""
-    return synthesis_table(given, data_root(given), progress)
-
-
 TABLES = {
-    "denoise": denoise_comparison,
-    "superres": superres_comparison,
-    "speed": speed_table,
-    "classify": classification_table,
-    "trust": trustworthiness_table,
-    "synthesis": synthesis_comparison,
+    "denoise": denoise_table,
+    "superres": superres_table,
+    "classify": classify_table,
+    "trust": trust_table,
+    "synthesis": synthesis_table,
 }

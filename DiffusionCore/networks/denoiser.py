@@ -254,7 +254,7 @@ class ResidualDenoiser(Denoiser):
         h2 = self.prior.detail**2
         detail = y - smooth(y, self.kernel)
         pull = -sigma / (h2 + sigma**2) * detail
-        mean = pull if self.prior.shrink else torch.zeros_like(pull)
+        mean = pull if self.prior.shrink else 0.0
         innovation = torch.where(a > 0, r_t - a * mean, 0.0)
         # Each bounded by about ten, also at the sharpest edges and the lowest sigma: larger inputs made training jump.
         channels = [

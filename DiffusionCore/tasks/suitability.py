@@ -35,14 +35,7 @@ def check_suitable(
 
 def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card: Card) -> list[tuple[str, str]]:
     """(quantity, sentence) of everything about the scan that the model was not trained on."""
-    found: list[tuple[str, str]] = []
-    if volume.modality != card.modality:
-        found.append(("modality", f"this scan is {volume.modality}, the model {card.name!r} is for {card.modality}"))
-    lowest, highest = float(volume.voxels.min()), float(volume.voxels.max())
-    if volume.modality == "CT" and lowest >= 0:
-        found.append(("units", f"the values of this CT, {lowest:g} to {highest:g}, are no HU; rescale them first"))
-    found += size_concerns(volume, card)
-    found += spacing_concerns(volume, card)
+    found = [*kind_concerns(volume, card), *size_concerns(volume, card), *spacing_concerns(volume, card)]
     valid = card.valid.sigma_normalised
     if not valid.holds(sigma_normalised):
         unit = "HU" if volume.modality == "CT" else "grey levels"
@@ -50,6 +43,17 @@ def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card
         trained = f"the model was trained on {valid.low * scale:.4g} to {valid.high * scale:.4g} {unit}"
         found.append(("sigma", f"the noise is {noise.sigma:.4g} {unit}, {trained}"))
     return found + look_concerns(volume, noise, card)
+
+
+def kind_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:
+    """Another modality than the model's; a CT whose values are no HU."""
+    found: list[tuple[str, str]] = []
+    if volume.modality != card.modality:
+        found.append(("modality", f"this scan is {volume.modality}, the model {card.name!r} is for {card.modality}"))
+    if volume.modality == "CT" and (lowest := float(volume.voxels.min())) >= 0:
+        values = f"{lowest:g} to {float(volume.voxels.max()):g}"
+        found.append(("units", f"the values of this CT, {values}, are no HU; rescale them first"))
+    return found
 
 
 def spacing_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:

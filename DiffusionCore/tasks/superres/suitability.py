@@ -12,7 +12,7 @@ from ...metrics import NoiseEstimate
 from ...metrics.slice_width import estimate_slice_width
 from ...volume import Volume
 from ...volume.intensity import normalisation_for
-from ..suitability import ALWAYS_REFUSED, size_concerns, spacing_concerns
+from ..suitability import ALWAYS_REFUSED, kind_concerns, size_concerns, spacing_concerns
 from .cascade import Stage
 from .finer_grid import FinerGrid, slice_axis
 from .options import SuperResolveOptions
@@ -26,15 +26,8 @@ THICK = 2.0
 
 def check_resolvable(volume: Volume, stages: Sequence[Stage], noise: NoiseEstimate, *, force: bool) -> tuple[str, ...]:
     """Warnings, as sentences. Raises `Refused` for what a card refuses, unless `force`."""
-    found: list[tuple[str, str]] = []
     first = stages[0].model.card
-    if volume.modality != first.modality:
-        found.append(("modality", f"this scan is {volume.modality}, the model {first.name!r} is for {first.modality}"))
-    lowest, highest = float(volume.voxels.min()), float(volume.voxels.max())
-    if volume.modality == "CT" and lowest >= 0:
-        found.append(("units", f"the values of this CT, {lowest:g} to {highest:g}, are no HU; rescale them first"))
-    found += size_concerns(volume, first)
-    found += spacing_concerns(volume, first)
+    found = [*kind_concerns(volume, first), *size_concerns(volume, first), *spacing_concerns(volume, first)]
     if volume.modality == first.modality and noise.reliable:
         found += noise_concerns(volume, first, noise)
     found += thickness_concerns(volume, stages)
