@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import Tensor
 
 from .blend import Blend
-from .call import Condition, Placed, answer
+from .call import Condition, Placed, answer, answer_within
 from .plan import Plan
 from .stream import streamed
 from .tiles import Box, sizes, slices, tiles, voxels
@@ -36,15 +36,12 @@ def apply_exact(
     pieces = list(tiles(decided.axes(box)))
     total, done = sum(voxels(seen) for _, seen in pieces), 0
     for core, seen in pieces:
-        part, (first, last), (k, *here) = voxels(seen), core[0], [lo for lo, _ in seen]
+        part, (k, _) = voxels(seen), core[0]
         calls = -(-sizes(seen)[0] // decided.batch) if decided.kind == "stream" else 1
         shares = [(layer, share / calls) for layer, share in placed.shares]
         with watched(shares, lambda f, done=done, part=part: report((done + f * part) / total)):
-            for x0_hat in stacks(placed, decided, condition, state, t, seen, origin):
-                lo, hi = max(k, first), min(k + len(x0_hat), last)
-                if lo < hi:
-                    rows = (lo, hi), *core[1:]
-                    out[slices(rows, origin)] = x0_hat[slices(rows, [k, *here])]
+            for x0_hat in stacks(placed, decided, condition, state, t, core, seen, origin):
+                out[slices(((k, k + len(x0_hat)), *core[1:]), origin)] = x0_hat
                 k += len(x0_hat)
         done += part
     report(1.0)
@@ -57,14 +54,16 @@ def stacks(
     condition: Condition,
     state: Tensor | None,
     t: int,
+    core: Box,
     seen: Box,
     origin: Sequence[int],
 ) -> Iterator[Tensor]:
-    """x0_hat (k, J, I) of the input box `seen`: all its slices at once or, streamed, one stack after the other."""
+    """x0_hat (k, J, I) of `core` from the input box `seen`: all its slices at once or, streamed, one stack after the other."""
+    keep = tuple((lo - start, hi - start) for (lo, hi), (start, _) in zip(core, seen, strict=True))
     if decided.kind == "stream":
-        yield from streamed(placed, condition, state, t, seen, origin, decided.batch)
+        yield from streamed(placed, condition, state, t, seen, origin, keep, decided.batch)
     else:
-        yield answer(placed, condition, state, t, [seen], origin)[0]
+        yield answer_within(placed, condition, state, t, seen, origin, keep)
 
 
 def apply_blended(

@@ -101,3 +101,21 @@ def answer(
     """The denoiser's x0_hat (N, *box) for equal boxes of the scan; arguments as for `inputs`."""
     x0_hat = placed.denoiser(*inputs(placed, condition, state, t, boxes, origin))
     return x0_hat.reshape(len(boxes), *sizes(boxes[0]))
+
+
+def answer_within(
+    placed: Placed,
+    condition: Condition,
+    state: Tensor | None,
+    t: int,
+    box: Box,
+    origin: Sequence[int],
+    keep: Box,
+) -> Tensor:
+    """An exact denoiser's x0_hat (k, J, I) of the part `keep` of a box of the scan, from all of the box.
+
+    `keep` counts from the box's corner. A 2D denoiser, whose slices are independent, is given no halo along K.
+    """
+    part = keep[-placed.denoiser.spatial_dims :]
+    x0_hat = placed.denoiser(*inputs(placed, condition, state, t, [box], origin), keep=part)
+    return x0_hat.reshape(sizes(keep))

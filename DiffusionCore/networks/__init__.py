@@ -4,7 +4,7 @@ from .denoiser import NO_CONDITION, NO_LABEL, Denoiser, ResidualDenoiser, Wiener
 from .image_denoiser import ImageDenoiser
 from .presets import PRESETS, DenoiserConfig, build_denoiser, unet_config
 from .receptive_field import receptive_field
-from .streaming import Queue, stream
+from .streaming import Queue, Trim, stream
 from .unet import UNet, UNetConfig
 from .upscaler import Upscaler, enlarged, halved
 
@@ -17,6 +17,7 @@ __all__ = [
     "ImageDenoiser",
     "Queue",
     "ResidualDenoiser",
+    "Trim",
     "UNet",
     "UNetConfig",
     "Upscaler",

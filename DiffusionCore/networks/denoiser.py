@@ -23,6 +23,7 @@ from .cost import macs_by_layer, peak_bytes_per_column, peak_bytes_per_voxel
 from .receptive_field import receptive_field
 from .streaming import can_stream
 from .unet import UNetConfig
+from .window import Window, cut, whole
 
 
 def gaussian_kernel(width: float) -> torch.Tensor:
@@ -142,9 +143,11 @@ class Denoiser(nn.Module, ABC):
         whole = [c.to(self.dtype) for c in torch.broadcast_tensors(*channels)]
         return torch.cat(whole, dim=1).contiguous(memory_format=memory_format)
 
-    def run_network(self, channels: list[torch.Tensor], *scalars: torch.Tensor) -> torch.Tensor:
-        """The network on the stacked channels; the answer in float32."""
-        return self.network(self.stacked(channels), *scalars).float()
+    def run_network(
+        self, channels: list[torch.Tensor], *scalars: torch.Tensor, keep: Window | None = None
+    ) -> torch.Tensor:
+        """The network on the stacked channels; the answer, or the part `keep` of it, in float32."""
+        return self.network(self.stacked(channels), *scalars, keep=keep).float()
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,8 @@ class ResidualDenoiser(Denoiser):
     zero terminal SNR, a = 0: r_t carries nothing, is not used, and r0_hat is the conditional mean E[r_0 | y].
 
     forward(r_t (N, 1, *S), t (N,), y (N, 1, *S) normalised, sigma (N, 1, *S) or (N, 1, ...1) in y's units,
-    level (N,) the typical sigma of the whole scan, by default the median of `sigma`) -> r0_hat (N, 1, *S).
+    level (N,) the typical sigma of the whole scan, by default the median of `sigma`, keep) -> r0_hat (N, 1, *S), or the
+    part `keep`, (first, last + 1) along each axis, of it.
     """
 
     state = "residual"
@@ -273,8 +277,11 @@ class ResidualDenoiser(Denoiser):
         y: torch.Tensor,
         sigma: torch.Tensor,
         level: torch.Tensor | None = None,
+        keep: Window | None = None,
     ) -> torch.Tensor:
         if level is None:
             level = sigma.flatten(1).median(dim=1).values
         ready = self.prepared(r_t, t, y, sigma)
-        return ready.linear + ready.unit * self.run_network(ready.channels, *self.scalars(t, level))
+        answer = self.run_network(ready.channels, *self.scalars(t, level), keep=keep)
+        linear, unit = (cut(x.expand_as(y), keep or whole(y), whole(y)) for x in (ready.linear, ready.unit))
+        return linear + unit * answer

@@ -9,12 +9,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from .convolution import convolution
+from .window import Window, cut, whole
 
 
 class DnCNN(nn.Module):
     """`depth` 3-convolutions with ReLU between them (Zhang et al. 2017, without batch normalisation), 2D or 3D.
 
-    forward(x (N, in_channels, *S), *scalars ignored) -> (N, out_channels, *S).
+    forward(x (N, in_channels, *S), *scalars ignored) -> (N, out_channels, *S), or with `keep` that part of it.
     """
 
     def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, width: int, depth: int) -> None:
@@ -26,7 +27,8 @@ class DnCNN(nn.Module):
             nn.init.zeros_(layer.bias)
         nn.init.zeros_(self.convolutions[-1].weight)
 
-    def forward(self, x: torch.Tensor, *scalars: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *scalars: torch.Tensor, keep: Window | None = None) -> torch.Tensor:
+        everything = whole(x)
         for layer in self.convolutions[:-1]:
             x = F.relu(layer(x), inplace=True)
-        return self.convolutions[-1](x)
+        return cut(self.convolutions[-1](x), keep or everything, everything)

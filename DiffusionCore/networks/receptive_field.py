@@ -19,13 +19,12 @@ def receptive_field(network: nn.Module) -> int | None:
 
 def unet_receptive_field(config: UNetConfig) -> int | None:
     """A 3-convolution at level l adds 2^l; each halving adds up to 2^l more, since a pair of voxels is merged whichever
-    side of it a voxel is on. A reversible block is two residual functions, each of two convolutions. An upper bound within
-    that alignment.
+    side of it a voxel is on. An upper bound within that alignment.
     """
     if config.norm == "group" or config.attention_levels or config.swin:
         return None
     last = len(config.channels) - 1
-    convolutions = (4 if config.reversible else 2) * config.blocks  # of one level on one side
+    convolutions = config.convolutions
     reach = 2  # head and tail
     for level in range(last):
         reach += 2 * convolutions * 2**level + 2**level

@@ -9,7 +9,7 @@ whether it is the last, so that a layer can add the zeros behind the end at once
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from .blocks import ResidualBlock, Upsample
 from .convolution import Convolution3d
 from .unet import Level, UNet
+from .window import Window, coarser, cut, decoder_windows, finer
 
 Chunks = Iterator[tuple[torch.Tensor, bool]]
 Layer = Callable[[torch.Tensor], torch.Tensor]
@@ -34,21 +35,58 @@ def can_stream(network: nn.Module) -> bool:
     return config.spatial_dims == 3 and local and simple
 
 
-def stream(network: UNet, chunks: Chunks, *scalars: torch.Tensor) -> Chunks:
-    """network(x, *scalars), for x that comes in `chunks` (1, C, k, J, I); those that leave have lengths of their own.
+def stream(network: UNet, chunks: Chunks, *scalars: torch.Tensor, sizes: Sequence[int], keep: Window) -> Chunks:
+    """network(x, *scalars, keep=keep), for x of `sizes` that comes in `chunks` (1, C, k, J, I).
 
-    J, I and the number of all slices are multiples of the network's down-sampling. The chunks given are not changed.
+    The chunks that leave have lengths of their own. `sizes` are multiples of the network's down-sampling. The chunks given
+    are not changed.
     """
     embedding = network.embed(*scalars) if network.embed is not None else None
+    held = tuple((0, size) for size in sizes)
+    windows = decoder_windows(keep, sizes, len(network.up), network.config.convolutions)
     x = convolved(network.head, chunks)
     waiting = []
-    for level, down in zip(network.encoder, network.down, strict=True):
+    for level, down, window in zip(network.encoder, network.down, windows, strict=True):
         waiting.append(Queue())
-        x = halved(down, waiting[-1].fed(through(level, x, embedding), nn.Identity()))
+        x = halved(down, waiting[-1].fed(through(level, x, embedding), Trim(window, held)))
+        held = coarser(held)
     x = through(network.middle, x, embedding)
-    for up, level in zip(reversed(network.up), reversed(network.decoder), strict=True):
-        x = through(level, joined(up, x, waiting.pop()), embedding)
-    return convolved(network.tail, ((F.silu(chunk, inplace=True), last) for chunk, last in x))
+    for up, level, window in zip(reversed(network.up), reversed(network.decoder), reversed(windows), strict=True):
+        below = coarser(window)
+        x = within(Trim(window, finer(below)), enlarged(up, within(Trim(below, held), x)))
+        x, held = through(level, joined(x, waiting.pop()), embedding), window
+    x = convolved(network.tail, ((F.silu(chunk, inplace=True), last) for chunk, last in x))
+    return within(Trim(keep, held), x)
+
+
+class Trim:
+    """Called with slices (1, C, k, J, I) that come one stack after the other and are all of `held`: those of `window`."""
+
+    def __init__(self, window: Window, held: Window) -> None:
+        (self.first, self.stop), *self.across = window
+        (self.position, _), *self.held_across = held
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        start, self.position = self.position, self.position + x.shape[2]
+        lo = min(max(self.first, start), self.position)
+        hi = max(min(self.stop, self.position), lo)
+        return cut(x, ((lo, hi), *self.across), ((start, self.position), *self.held_across))
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing of the window is still to come."""
+        return self.position >= self.stop
+
+
+def within(trim: Trim, chunks: Chunks) -> Chunks:
+    """What `trim` leaves of the chunks; those behind it are never computed."""
+    for x, _ in chunks:
+        part = [trim(x)]
+        del x  # a generator that rests keeps its variables alive, and many rest at once
+        if part[0].shape[2]:
+            yield part.pop(), trim.done
+        if trim.done:
+            return
 
 
 class Queue:
@@ -59,7 +97,8 @@ class Queue:
 
     def put(self, piece: torch.Tensor) -> None:
         """Slices (1, C, k, J, I) at the end of the queue."""
-        self.held.append(piece)
+        if piece.shape[2]:
+            self.held.append(piece)
 
     def fed(self, chunks: Chunks, layer: Layer) -> Chunks:
         """The chunks as they are; of each, `layer(chunk)` goes into the queue too."""
@@ -92,7 +131,6 @@ def convolved(
         if x.shape[2] > 2:
             skip = None if add is None else add.take(x.shape[2] - 2)
             answer = [layer(x, film, silu, skip, padding=(0, 1, 1))]
-            # a generator that rests keeps its variables alive, and many rest at once
             del x, skip
             yield answer.pop(), last
 
@@ -123,8 +161,15 @@ def halved(down: Convolution3d, chunks: Chunks) -> Chunks:
             yield down(x[:, :, :even]), last
 
 
-def joined(up: Upsample, chunks: Chunks, skip: Queue) -> Chunks:
-    """Twice the size, plus the encoder's maps."""
+def enlarged(up: Upsample, chunks: Chunks) -> Chunks:
+    """Twice the size."""
     for x, last in chunks:
-        x = up(x)
+        answer = [up(x)]
+        del x
+        yield answer.pop(), last
+
+
+def joined(chunks: Chunks, skip: Queue) -> Chunks:
+    """The up-sampled maps plus the encoder's."""
+    for x, last in chunks:
         yield x.add_(skip.take(x.shape[2])), last

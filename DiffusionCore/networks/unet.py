@@ -15,6 +15,7 @@ from .convolution import convolution
 from .folding import fold, unfold
 from .reversible import ReversibleSequence
 from .swin import swin_pair
+from .window import Window, coarser, cut, decoder_windows, finer, whole
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class UNetConfig:
         """Sizes must be multiples of this."""
         return self.fold * 2 ** (len(self.channels) - 1)
 
+    @property
+    def convolutions(self) -> int:
+        """3-convolutions in a row in one level on one side; a reversible block is two residual functions."""
+        return (4 if self.reversible else 2) * self.blocks
+
 
 class Level(nn.Module):
     """The residual blocks, each with its attention if any, of one level on one side."""
@@ -122,7 +128,9 @@ class UNet(nn.Module):
     """U-Net (Ronneberger et al. 2015) with residual blocks conditioned on scalars.
 
     forward(x (N, in_channels, *S), *scalars (N,)) -> (N, out_channels, *S), every size of S a multiple of
-    `config.downsampling`. Computes in the dtype of its weights.
+    `config.downsampling`. With `keep`, (first, last + 1) along each axis, only that part of the answer, and on the way up
+    only what it depends on is computed (not with group norm, attention or Swin blocks, which depend on everything).
+    Computes in the dtype of its weights.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -148,9 +156,12 @@ class UNet(nn.Module):
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)
 
-    def forward(self, x: torch.Tensor, *scalars: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *scalars: torch.Tensor, keep: Window | None = None) -> torch.Tensor:
+        factor, keep = self.config.fold, keep or whole(x)
         embedding = self.embed(*scalars) if self.embed is not None else None
-        x = self.head(fold(x, self.config.fold))
+        x = self.head(fold(x, factor))
+        wanted = coarser(keep, factor)
+        windows = decoder_windows(wanted, x.shape[2:], len(self.up), self.config.convolutions)
         skips = []
         for level, down in zip(self.encoder, self.down, strict=True):
             x = level(x, embedding)
@@ -158,10 +169,12 @@ class UNet(nn.Module):
             x = down(x)
         x = self.middle(x, embedding)
         x = x if self.swin is None else self.swin(x)
-        for up, level in zip(reversed(self.up), reversed(self.decoder), strict=True):
-            skip = skips.pop()
-            x = up(x)
+        held = whole(x)
+        for up, level, window in zip(reversed(self.up), reversed(self.decoder), reversed(windows), strict=True):
+            skip, below = skips.pop(), coarser(window)
+            skip = cut(skip, window, whole(skip))
+            x = cut(up(cut(x, below, held)), window, finer(below))
             x = torch.cat([x, skip], dim=1) if self.config.skip == "concatenate" else x.add_(skip)
-            x = level(x, embedding)
+            x, held = level(x, embedding), window
         x = self.tail(F.silu(self.tail_norm(x), inplace=not torch.is_grad_enabled()))
-        return unfold(x, self.config.fold)
+        return cut(unfold(cut(x, wanted, held), factor), keep, finer(wanted, factor))

@@ -52,12 +52,13 @@ class TinyDenoiser(nn.Module):
     def from_state(self, x0: torch.Tensor, y: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
         return torch.addcmul(y, sigma, x0) if self.state == "residual" else x0
 
-    def forward(self, x_t, t, y, sigma, level):
+    def forward(self, x_t, t, y, sigma, level, keep=None):
         y = torch.zeros_like(x_t) if y is None else y
         shape = torch.broadcast_shapes(x_t.shape, y.shape)
         dtype = self.network.head.weight.dtype
         x = torch.cat([c.expand(shape).to(dtype) for c in (x_t, y, torch.log(sigma))], dim=1)
-        return self.network(x, torch.stack([t / self.num_train_timesteps, torch.log(level)], dim=1)).float()
+        x0_hat = self.network(x, torch.stack([t / self.num_train_timesteps, torch.log(level)], dim=1)).float()
+        return x0_hat if keep is None else x0_hat[(..., *(slice(*window) for window in keep))]
 
 
 @pytest.fixture

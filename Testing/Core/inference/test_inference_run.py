@@ -217,10 +217,10 @@ class Greedy(nn.Module):
         for name in ("spatial_dims", "downsampling", "receptive_field", "exact_in_tiles", "streams", "bytes_per_voxel"):
             setattr(self, name, getattr(denoiser, name))
 
-    def forward(self, x_t, *rest):
+    def forward(self, x_t, *rest, **options):
         if x_t.numel() > self.limit:
             raise self.error
-        return self.inner(x_t, *rest)
+        return self.inner(x_t, *rest, **options)
 
 
 def run(runner, y):
@@ -261,10 +261,10 @@ def test_after_tiles_comes_the_next_device(tiny, scan):
         run(Runner(Greedy(tiny(), 0, ZeroDivisionError()), y.shape, places, arrays=1, progress=silent()), y)
 
     class OnlyFloat32(Greedy):
-        def forward(self, x_t, *rest):
+        def forward(self, x_t, *rest, **options):
             if self.network.head.weight.dtype != torch.float32:
                 raise self.error
-            return self.inner(x_t, *rest)
+            return self.inner(x_t, *rest, **options)
 
     runner = Runner(OnlyFloat32(tiny(), 0, MemoryError()), y.shape, places, arrays=1, progress=silent())
     result = run(runner, y)

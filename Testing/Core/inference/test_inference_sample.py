@@ -38,7 +38,11 @@ class GaussianPosterior(nn.Module):
     def from_state(self, x0, y, sigma):
         return y + sigma * x0
 
-    def forward(self, r_t, t, y, sigma, level):
+    def forward(self, r_t, t, y, sigma, level, keep=None):
+        x0_hat = self.answer(r_t, t, y)
+        return x0_hat if keep is None else x0_hat[(..., *(slice(*window) for window in keep))]
+
+    def answer(self, r_t, t, y):
         a, s = self.process.pair(int(t[0]))
         return -y + a * VARIANCE / (a**2 * VARIANCE + s**2) * (r_t + a * y)
 
@@ -210,7 +214,7 @@ class AnImage(GaussianPosterior):
     def from_state(self, x0, y, sigma):
         return x0
 
-    def forward(self, x_t, t, y, sigma, level):
+    def answer(self, x_t, t, y):
         return 0.1 * x_t + (0 if y is None else 3 * y)
 
 

@@ -29,7 +29,9 @@ def test_whatever_the_stacks(lengths, blocks):
     ends = torch.tensor(lengths).cumsum(0).tolist()
     chunks = [(x[:, :, end - n : end], end == ends[-1]) for n, end in zip(lengths, ends, strict=True)]
     before = x.clone()
-    streamed = torch.cat([chunk for chunk, _ in stream(network, iter(chunks), *scalars)], dim=2)
+    sizes = tuple(x.shape[2:])
+    keep = tuple((0, size) for size in sizes)
+    streamed = torch.cat([chunk for chunk, _ in stream(network, iter(chunks), *scalars, sizes=sizes, keep=keep)], dim=2)
     assert torch.allclose(streamed, network(x, *scalars), rtol=0, atol=1e-5)
     assert torch.equal(x, before)
 
@@ -47,10 +49,28 @@ def test_what_waits_does_not_grow_with_the_scan():
             yield torch.zeros(1, 2, 2, 8, 8), given == 200
 
     left = 0
-    for chunk, _ in stream(network, chunks(), torch.zeros(1), torch.zeros(1)):
+    sizes, keep = (200, 8, 8), ((0, 200), (0, 8), (0, 8))
+    for chunk, _ in stream(network, chunks(), torch.zeros(1), torch.zeros(1), sizes=sizes, keep=keep):
         left += chunk.shape[2]
         assert given - left <= 40
     assert left == 200
+
+
+@pytest.mark.parametrize(
+    "keep", [((70, 73), (0, 16), (0, 16)), ((0, 1), (3, 8), (0, 16)), ((95, 100), (15, 16), (0, 2))]
+)
+@pytest.mark.parametrize("chunk", [1, 4, 50])
+@torch.no_grad()
+def test_a_part_takes_only_the_layers_that_it_depends_on(keep, chunk):
+    network = drawn(UNetConfig(channels=(4, 6, 8), embedding=8))
+    x, scalars = torch.randn(1, 2, 100, 16, 16), (torch.tensor([700.0]), torch.tensor([-3.0]))
+    computed = []
+    hook = network.tail.register_forward_hook(lambda layer, given, answer: computed.append(answer.shape[2]))
+    chunks = ((x[:, :, k : k + chunk], k + chunk >= 100) for k in range(0, 100, chunk))
+    part = torch.cat([piece for piece, _ in stream(network, chunks, *scalars, sizes=(100, 16, 16), keep=keep)], dim=2)
+    hook.remove()
+    assert torch.allclose(part, network(x, *scalars)[(..., *(slice(*window) for window in keep))], rtol=0, atol=1e-5)
+    assert sum(computed) <= keep[0][1] - keep[0][0] + 8
 
 
 def test_slices_are_taken_in_any_numbers_in_their_order():

@@ -143,3 +143,31 @@ def test_a_pass_leaves_its_input_as_it_was():
     with torch.no_grad():
         network(x, torch.tensor([3.0]), torch.tensor([5.0]))
     assert torch.equal(x, before)
+
+
+KEPT = [
+    ((20, 23), (0, 24), (0, 16)),
+    ((0, 1), (5, 9), (15, 16)),
+    ((0, 48), (0, 24), (0, 16)),
+    ((41, 48), (23, 24), (7, 8)),
+]
+
+
+@pytest.mark.parametrize("keep", KEPT)
+@pytest.mark.parametrize(
+    "extra", [{}, {"blocks": 2}, {"fold": 2}, {"skip": "concatenate", "transposed": True}, {"reversible": True}]
+)
+@torch.no_grad()
+def test_a_part_of_the_answer_is_that_part_of_the_whole(keep, extra):
+    network = randomised(UNet(UNetConfig(channels=(4, 6, 8), embedding=8, **extra)))
+    x, scalars = torch.randn(1, 2, 48, 24, 16), (torch.tensor([700.0]), torch.tensor([-3.0]))
+    part = network(x, *scalars, keep=keep)
+    assert torch.allclose(part, network(x, *scalars)[(..., *(slice(*window) for window in keep))], rtol=0, atol=1e-5)
+
+
+def test_a_part_of_the_answer_costs_less_than_the_whole():
+    network = UNet(UNetConfig(channels=(4, 6, 8), embedding=8)).requires_grad_(False)
+    computed = []
+    network.decoder[0].register_forward_hook(lambda level, given, answer: computed.append(answer.shape[2]))
+    network(torch.randn(1, 2, 64, 8, 8), torch.zeros(1), torch.zeros(1), keep=((30, 33), (0, 8), (0, 8)))
+    assert computed == [9]  # three voxels more on each side: two convolutions of the level, and the last one
