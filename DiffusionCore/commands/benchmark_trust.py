@@ -18,7 +18,8 @@ def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--calibrate",
         action="store_true",
-        help="instead: learn the uncertainty's factor from the validation subjects and write it on each model's card",
+        help="instead: learn the samples' width and their uncertainty's factor from the validation subjects, and write "
+        "them on each model's card",
     )
     group.add_argument(
         "--validation", action="store_true", help="on the validation subjects, which things may be tuned on"
@@ -51,8 +52,16 @@ def trust_table(
             calibrate(root, enhance, model, given.output / "cache", extent=extent, progress=progress)
             for model in models
         ]
-        rows = [(c.model, c.factor, c.covered, c.without_factor, c.left_out, ", ".join(c.subjects)) for c in found]
-        return ("model", "factor", "covered", "without it", "of a subject left out", "subjects"), rows, []
+        widths = [", ".join(f"{100 * sigma:.2g}%: {w:g}" for sigma, w in c.widths.items()) for c in found]
+        rows = [
+            (c.model, width, c.factor, c.covered, c.without_factor, c.left_out, ", ".join(c.subjects))
+            for c, width in zip(found, widths, strict=True)
+        ]
+        return (
+            ("model", "sample width", "factor", "covered", "without it", "of a subject left out", "subjects"),
+            rows,
+            [],
+        )
     found = run_trust_benchmark(
         given.output,
         root,

@@ -44,6 +44,7 @@ def sample_volume(
     start: tuple[Tensor, int] | None = None,
     conditional: bool = True,
     level: float | None = None,
+    width: float = 1.0,
     progress: Progress | None = None,
 ) -> Samples:
     """Restore a scan y (K, J, I), normalised, whose noise has standard deviation sigma (a number, or a map like y).
@@ -52,7 +53,8 @@ def sample_volume(
     add), `tile` and `fallback` (to the CPU) say where and how to compute; or `places` does. `region` (slices): these
     voxels only, with the values they have in the whole result. `start` (x_t (K, J, I), t): begin there instead of with
     noise at T. `conditional` False: the network is not shown y. `level`: the typical sigma, by default its
-    median. `progress` hears fractions of its current stage.
+    median. `width` times the settings' `texture` scales all noise of a sample (`models.Card.sample_width`). `progress`
+    hears fractions of its current stage.
 
     The result depends on the seed, but (to 1e-5 in float32) not on memory, tile, region or threads.
     Raises UsageError, InputError, ModelError, DeviceError, Cancelled.
@@ -80,7 +82,8 @@ def sample_volume(
             scan = Condition(shape, volume.to(runner.home), noise_level.to(runner.home), level or typical(noise_level))
             seen = scan if conditional else scan.without_y()
             denoise = chain_denoiser(chain, seen, settings.guidance, runner, meter)
-            results = draw_samples(denoiser, denoise, chain, process, settings, scan, asked, start)
+            noise_scale = width * settings.texture
+            results = draw_samples(denoiser, denoise, chain, process, settings, scan, asked, start, noise_scale)
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
@@ -128,6 +131,7 @@ def draw_samples(
     scan: Condition,
     asked: Box,
     start: tuple[Tensor, int] | None,
+    noise_scale: float,
 ) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor]:
     """(one step, mean, spread, first sample) of the voxels asked for.
 
@@ -152,10 +156,10 @@ def draw_samples(
         noise = positional_noise(chain.domain, settings.seed, number)
         if start is None:
             epsilon = noise(-1, scan.y)
-            x = initial_state(process, chain.visited[0], epsilon, noise_scale=settings.texture)
+            x = initial_state(process, chain.visited[0], epsilon, noise_scale=noise_scale)
         else:
             x = as_float(start[0])[slices(chain.domain, (0, 0, 0))].to(scan.y.device)
-        sample = image(last(sampler(denoise, x, process, chain.visited, noise=noise, noise_scale=settings.texture)))
+        sample = image(last(sampler(denoise, x, process, chain.visited, noise=noise, noise_scale=noise_scale)))
         if number == 0:
             first, mean, squares = sample, sample, torch.zeros_like(sample) if settings.samples > 1 else None
             continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import ModelError
@@ -64,6 +66,14 @@ class ValidRanges(Part):
     extent_mm: Range | None = None
     histogram: dict[str, Range] = Field(default_factory=dict)
     refuse: tuple[str, ...] = ("modality",)
+
+
+class SampleWidth(Part):
+    """By how much the noise that a sample is drawn from is widened at a noise level, so that the sample lies as far from
+    the mean as the truth does: a network that has not learnt everything draws samples that are too narrow."""
+
+    sigma_normalised: Annotated[float, Field(gt=0)]
+    width: Annotated[float, Field(ge=0.5, le=2)]
 
 
 class FamiliarSpec(Part):
@@ -199,6 +209,7 @@ class Card(Part):
     data: list[DataSpec] = Field(default_factory=list)
     recipe: dict[str, Any] = Field(default_factory=dict)
     figures: dict[str, Any] = Field(default_factory=dict)
+    sample_width: list[SampleWidth] = Field(default_factory=list)
     uncertainty_factor: float | None = None
     limits: list[str] = Field(default_factory=list)
     licence: str = "MIT"
@@ -211,6 +222,11 @@ class Card(Part):
         if (self.task == "classify") != (self.classify is not None):
             raise ValueError("a card has the part 'classify' if, and only if, its task is classify")
         return self
+
+    def width_at(self, sigma: float) -> float:
+        """`sample_width` at a normalised noise level: over its logarithm linear between those measured, constant beyond."""
+        measured = sorted((math.log(one.sigma_normalised), one.width) for one in self.sample_width)
+        return float(np.interp(math.log(sigma), *zip(*measured, strict=True))) if measured else 1.0
 
 
 def read_card(path: Path) -> Card:

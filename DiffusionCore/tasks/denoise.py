@@ -89,6 +89,7 @@ def denoise(
             tile=asked.tile,
             fallback=not asked.no_fallback,
             region=region,
+            width=ready.model.card.width_at(ready.sigma),
             progress=progress,
         )
     progress.stage("finish")

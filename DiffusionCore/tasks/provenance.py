@@ -81,6 +81,7 @@ def provenance(
             "eta": settings.eta,
             "guidance": settings.guidance,
             "seed": settings.seed,
+            "widths": [one.model_dump() for one in model.card.sample_width],
         },
         "sigma": {"value": noise.sigma, "kind": noise.kind, "correlated": noise.correlated, "reason": noise.reason},
         "plan": None

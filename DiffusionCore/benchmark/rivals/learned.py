@@ -56,13 +56,18 @@ def model_method(
         distribution="",
         module="DiffusionCore.inference",  # torch is not on the clock, as other methods' packages are not
         licence="MIT",
-        fingerprint=f"{weights} {code_checksum()} {json.dumps(options, sort_keys=True, default=str)}",
+        fingerprint=f"{weights} {code_checksum()} {json.dumps(options, sort_keys=True, default=str)} {drawn_as(card)}",
         modalities=(card.modality,),
         kind=kind,
         steps=options.get("steps"),
         pace=model_pace(card, options.get("steps", 1)),
         hours=card.recipe.get("hours"),
     )
+
+
+def drawn_as(card: Card) -> str:
+    """What of a card, beside the weights, decides a sample: for a fingerprint."""
+    return " ".join(f"{one.sigma_normalised} {one.width}" for one in card.sample_width)
 
 
 def model_pace(card: Card, steps: int) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,6 @@ from DiffusionCore.benchmark.trust.extent import Extent
 from DiffusionCore.benchmark.trust.extent import cases as cases_of
 from DiffusionCore.benchmark.trust.intervals import (
     Coverage,
-    Errors,
     coverage_of,
     errors_of,
     factor_from,
@@ -25,9 +26,11 @@ from DiffusionCore.benchmark.trust.intervals import (
 from DiffusionCore.benchmark.trust.planted import GoodResult, SiteScores, detections, plant
 from DiffusionCore.benchmark.trust.plots import write_plots
 from DiffusionCore.benchmark.trust.report import TrustFigures, Verdict, markdown, verdicts, write_tables
-from DiffusionCore.benchmark.trust.scans import enhancer, trust_scan
+from DiffusionCore.benchmark.trust.scans import HU, enhancer, trust_scan
 from DiffusionCore.benchmark.trust.training_scans import looks_in_training, ranges_of
-from DiffusionCore.models.card import read_card, write_card
+from DiffusionCore.benchmark.trust.width import Widths, sample_widths
+from DiffusionCore.models.card import SampleWidth, read_card, write_card
+from DiffusionCore.models.registry import CARD
 from DiffusionCore.progress import Progress, silent
 
 PARTS = ("planted", "intervals", "detail")
@@ -105,14 +108,17 @@ def run_trust_benchmark(
 
 @dataclass(frozen=True)
 class Calibration:
-    """The factor that was written on a model's card.
+    """What was written on a model's card.
 
+    widths          `Card.sample_width`, by noise level
+    factor          `Card.uncertainty_factor`, of samples of these widths
     covered         by its 90 % intervals of the subjects that it was learnt from, mean over scans
     without_factor  the same with the spread as it is
     left_out        least and most over scans that are covered by the factor of the other subjects alone
     """
 
     model: str
+    widths: dict[float, float]
     factor: float
     subjects: tuple[str, ...]
     covered: float
@@ -129,31 +135,48 @@ def calibrate(
     extent: Extent | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
-    """Learn a model's conformal factor from its validation subjects and write it on its card, with the ranges of field
-    of view and histogram of the scans that it was trained on.
+    """Learn from a model's validation subjects how wide its samples must be drawn and the conformal factor of their
+    spread, and write both on its card, with the ranges of field of view and histogram of the scans that it was trained on.
 
-    Raises `InputError` if a scan is missing under `data_root`, `ModelError`, `Cancelled`.
+    The card changes once, at the end. Raises `InputError` if a scan is missing under `data_root`, `ModelError`,
+    `Cancelled`.
     """
     extent, progress = extent or Extent(), progress or silent()
     run = enhancer(enhance, model, ignored_folder(cache))
-    errors: list[Errors] = []
-    for case in cases_of(extent, run.modality, validation=True):
-        progress.stage(f"calibrate {run.folder.name}: {case.name}")
-        scan = trust_scan(case, data_root, extent.crop(run.modality, samples=True), cache)
-        if scan.clean is not None:
-            errors.append(errors_of(scan, run, extent))
+    scans = [
+        scan
+        for case in cases_of(extent, run.modality, validation=True)
+        if (scan := trust_scan(case, data_root, extent.crop(run.modality, samples=True), cache)).clean is not None
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        trial = shutil.copytree(run.folder, Path(folder) / run.folder.name)
+
+        def keep(widths: Widths) -> None:
+            drawn = [SampleWidth(sigma_normalised=sigma, width=width) for sigma, width in widths.items()]
+            write_card(read_card(trial / CARD).model_copy(update={"sample_width": drawn}), trial / CARD)
+
+        run_trial = replace(run, folder=trial)
+        progress.stage(f"width of the samples of {run.folder.name}")
+        widths = sample_widths(scans, 1.0 if run.modality == "MR" else 1 / HU, run_trial, keep)
+        drawn = read_card(trial / CARD).sample_width
+        progress.stage(f"their spread, {run.folder.name}")
+        errors = []
+        for done, scan in enumerate(scans, start=1):
+            errors.append(errors_of(scan, run_trial, extent))
+            progress.advance(done / len(scans))
     factor = round(factor_from(errors), 4)
     found = [coverage_of(one, factor) for one in errors]
     subjects = tuple(dict.fromkeys(one.subject.split("/")[0] for one in found))
     result = Calibration(
         run.folder.name,
+        widths,
         factor,
         subjects,
         float(np.mean([one.covered for one in found])),
         float(np.mean([one.without_factor for one in found])),
         left_out_coverage(errors),
     )
-    path = run.folder / "card.yaml"
+    path = run.folder / CARD
     card = read_card(path)
     facts = {
         "factor": factor,
@@ -168,6 +191,7 @@ def calibrate(
     }
     valid = card.valid.model_copy(update=ranges_of(looks_in_training(card, data_root)))
     figures = {**card.figures, "uncertainty": facts}
-    write_card(card.model_copy(update={"uncertainty_factor": factor, "figures": figures, "valid": valid}), path)
+    update = {"sample_width": drawn, "uncertainty_factor": factor, "figures": figures, "valid": valid}
+    write_card(card.model_copy(update=update), path)
     progress.finish()
     return result

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from DiffusionCore.benchmark.denoise.case_inputs import case_input, seed_of
 from DiffusionCore.benchmark.denoise.cases import Case
-from DiffusionCore.benchmark.rivals.learned import code_checksum, ras_matrix
+from DiffusionCore.benchmark.rivals.learned import code_checksum, drawn_as, ras_matrix
 from DiffusionCore.benchmark.trust.extent import Shape
 from DiffusionCore.degradation import rician
 from DiffusionCore.metrics import NoiseEstimate, estimate_sigma
@@ -116,7 +116,8 @@ class Enhancer:
 
     def _key(self, volume: Volume, noise: NoiseEstimate, options: dict[str, Any]) -> Path:
         weights = hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()
-        described = [weights, code_checksum(), noise.sigma, volume.spacing, volume.modality, options]
+        drawn = drawn_as(read_card(self.folder / "card.yaml"))
+        described = [weights, drawn, code_checksum(), noise.sigma, volume.spacing, volume.modality, options]
         digest = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode())
         digest.update(np.ascontiguousarray(volume.voxels).tobytes())
         return self.cache / f"trust-{digest.hexdigest()}.npz"

@@ -16,6 +16,7 @@ from DiffusionCore.benchmark.trust.run import calibrate, run_trust_benchmark
 from DiffusionCore.benchmark.trust.scans import Enhanced, TrustScan, enhancer
 from DiffusionCore.benchmark.trust.scores import area, area_change, holm
 from DiffusionCore.benchmark.trust.sites import choose_sites, spheres
+from DiffusionCore.benchmark.trust.width import STEEPNESS, sample_widths
 from DiffusionCore.degradation import rician
 from DiffusionCore.metrics import NoiseEstimate
 from DiffusionCore.models import read_card
@@ -189,16 +190,37 @@ def test_calibration_writes_the_factor_on_the_card_and_enhance_uses_it(tmp_path,
     found = calibrate(heads, enhance, model, tmp_path / "cache", extent=SMALL)
     card = read_card(model / "card.yaml")
     assert card.uncertainty_factor == found.factor > 0
+    assert [one.width for one in card.sample_width] == list(found.widths.values())
+    assert card.width_at(0.05) == pytest.approx(found.widths[0.05])
     assert card.figures["uncertainty"]["subjects"] == ["sub-26", "sub-32"]
     assert found.covered == pytest.approx(0.9, abs=0.02)
     assert 0.5 < found.left_out[0] <= found.left_out[1] <= 1
     assert card.valid.extent_mm.low < 44 < card.valid.extent_mm.high
     assert set(card.valid.histogram) == {"p10", "p50", "p90"}
     scaled = enhance(mr, model=str(model), preset="careful", samples=2, steps=2, trust=True)
-    np.testing.assert_allclose(scaled.uncertainty.voxels, plain * found.factor, rtol=1e-4)
+    # This network is linear in the noise: its samples are as much wider as the noise is.
+    wanted = plain * found.factor * found.widths[0.05]
+    np.testing.assert_allclose(scaled.uncertainty.voxels, wanted, rtol=1e-3, atol=1e-3)
     assert any("calibrated on the model's validation subjects" in sentence for sentence in scaled.trust.words)
     # The factor is divided out again, so that a second calibration finds the same.
     assert enhancer(enhance, model, tmp_path / "cache").factor == found.factor
     assert calibrate(heads, enhance, model, tmp_path / "other", extent=SMALL).factor == pytest.approx(
         found.factor, rel=1e-3
     )
+
+
+def test_samples_are_made_as_wide_as_the_mean_is_wrong(scan):
+    """Whatever the model draws too narrowly, the width makes up for."""
+    written: dict[float, float] = {}
+
+    def draws_too_little(volume, noise, preset="quick", **options):
+        mean = gaussian_filter(volume.voxels, 1.0)
+        if preset == "quick":
+            return Enhanced(mean, None)
+        error = np.sqrt(np.mean((mean - scan.clean) ** 2))
+        drawn = np.random.default_rng(1).standard_normal(mean.shape) * 0.8 * error * written[SIGMA] ** (STEEPNESS / 2)
+        return Enhanced((mean + drawn).astype(np.float32), None)
+
+    widths = sample_widths([scan], 1.0, draws_too_little, written.update)
+    assert widths == written
+    assert widths[SIGMA] == pytest.approx(0.8 ** (-2 / STEEPNESS), rel=0.01)

@@ -118,6 +118,13 @@ def test_texture_goes_straight_from_the_mean_to_the_sample(process, scan):
     assert torch.allclose(half.first - half.one_step, 0.5 * (full.first - full.one_step), atol=1e-6)
 
 
+def test_a_width_scales_what_a_sample_differs_from_the_mean_by(process, scan):
+    y = scan(8, 8, 8)
+    plain, wide = (restore(GaussianPosterior(process), y, process, steps=5, seed=4, width=w) for w in (1.0, 1.2))
+    assert torch.equal(wide.one_step, plain.one_step)
+    assert torch.allclose(wide.first - wide.one_step, 1.2 * (plain.first - plain.one_step), atol=1e-6)
+
+
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tiny, process, scan, sampler):
     y = scan(12, 14, 16)

@@ -122,6 +122,16 @@ def test_a_card_that_is_wrong_is_told_with_its_field(folder, fields, says):
         load_model(folder)
 
 
+def test_the_width_of_samples_is_interpolated_over_the_noise_level(folder):
+    assert read_card(folder / "card.yaml").width_at(0.05) == 1.0
+    measured = [{"sigma_normalised": 0.09, "width": 1.3}, {"sigma_normalised": 0.01, "width": 1.1}]
+    change(folder, sample_width=measured)
+    card = read_card(folder / "card.yaml")
+    assert [card.width_at(sigma) for sigma in (0.001, 0.01, 0.03, 0.09, 1.0)] == pytest.approx(
+        [1.1, 1.1, 1.2, 1.3, 1.3]
+    )
+
+
 def test_a_folder_without_weights_or_card(folder, tmp_path):
     (folder / "weights.safetensors").unlink()
     with pytest.raises(ModelError, match="is missing"):
