@@ -35,6 +35,7 @@ SCHEMA = {
             "eta": NUMBER,
             "guidance": NUMBER,
             "seed": int,
+            "widths": list,
         },
         "sigma": {"value": NUMBER, "kind": str, "correlated": bool, "reason": str},
         "plan": {
@@ -87,6 +88,7 @@ def test_settings_are_those_that_were_used(report):
         "eta": 0.0,
         "guidance": 1.0,
         "seed": 5,
+        "widths": [],
     }
     assert made["options"]["preset"] == "natural"
     assert made["plan"]["network_passes"] == 8
