@@ -19,20 +19,34 @@ from .network import denoiser_config
 from .splits import load_split
 
 
-def export_model(folder: Path, module: DenoiserTraining, figures: dict[str, float], commit: str) -> Card:
-    """Write the averaged weights and the card to `folder`. Raises `OutputError` if it cannot be written."""
+def export_model(
+    folder: Path, module: DenoiserTraining, figures: dict[str, float], commit: str, start: Card | None = None
+) -> Card:
+    """Write the averaged weights and the card to `folder`; `start` is the card of the model whose weights training began
+    with. Raises `OutputError` if it cannot be written."""
+    before = [] if start is None else stages_of(start)
+    hours = module.seconds_trained / 3600 + sum(stage["hours"] for stage in before)
     recipe = {
+        **({"before": before} if before else {}),
         "config": module.config.model_dump(mode="json", exclude={"card", "runs", "init"}, exclude_defaults=True),
         "seed": module.config.seed,
         "commit": commit,
         "steps": module.global_step,
-        "hours": round(module.seconds_trained / 3600, 3),
+        "hours": round(hours, 3),
         "subjects": _subjects(module.config),
         "versions": {name: version_of(name) for name in ("DiffusionCore", "torch", "lightning", "monai")},
     }
     card = make_card(module.config, recipe, {"validation": {k: round(v, 4) for k, v in figures.items()}})
     with module.average.applied(module.denoiser):
         return save_model(folder, card, module.denoiser)
+
+
+def stages_of(card: Card) -> list[dict[str, Any]]:
+    """Every training that a model has behind it, the first first, each with its own hours."""
+    recipe = dict(card.recipe)
+    before = recipe.pop("before", [])
+    recipe["hours"] = round(recipe.get("hours", 0.0) - sum(stage["hours"] for stage in before), 3)
+    return [*before, recipe]
 
 
 def make_card(config: TrainingConfig, recipe: dict[str, Any], figures: dict[str, Any]) -> Card:
@@ -87,8 +101,9 @@ def synthesis_spec(config: TrainingConfig) -> SynthesisSpec | None:
     )
 
 
-def start_from(folder: Path, denoiser: Denoiser) -> None:
-    """Load the weights of the model in `folder` into a new denoiser. Raises `ModelError` if they have other shapes."""
+def start_from(folder: Path, denoiser: Denoiser) -> Card:
+    """Load the weights of the model in `folder` into a new denoiser; its card. Raises `ModelError` if they have other
+    shapes."""
     card = read_card(folder / CARD)
     weights = load_weights(folder / WEIGHTS, card.sha256, card.name)
     own = {name: tuple(tensor.shape) for name, tensor in denoiser.network.state_dict().items()}
@@ -100,6 +115,7 @@ def start_from(folder: Path, denoiser: Denoiser) -> None:
             f"{own.get(name, 'missing')} here; init needs the same network"
         )
     denoiser.network.load_state_dict(weights)
+    return card
 
 
 def commit_of(folder: Path) -> str:

@@ -48,8 +48,7 @@ def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool =
     """`train` for a configuration that is loaded already."""
     checkpoint = find_checkpoint(config, resume)
     denoiser, process = make_denoiser(config)
-    if config.init is not None:
-        start_from(config.init, denoiser)
+    start = None if config.init is None else start_from(config.init, denoiser)
     data = TrainingData(config, 0 if checkpoint is None else step_of(checkpoint), quiet)
     prepare_folder(config)
     if config.trainer.threads:
@@ -57,7 +56,7 @@ def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool =
     module = DenoiserTraining(config, denoiser, process)
 
     def export(module: DenoiserTraining, figures: dict[str, float]) -> None:
-        export_model(config.folder / "model", module, figures, commit)
+        export_model(config.folder / "model", module, figures, commit, start)
 
     trainer = make_trainer(config, module, export, data.first_step, data.validates, quiet)
     handler = signal.getsignal(signal.SIGINT)

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from DiffusionCore.errors import Cancelled, InputError, ModelError, OutputError, UsageError
-from DiffusionCore.models import load_model, verify_model
+from DiffusionCore.models import load_model, read_card, verify_model
 from DiffusionCore.training.run import train
 
 RUN = "import sys; from DiffusionCore.training.run import train; train(sys.argv[1], sys.argv[2:], quiet=True)"
@@ -102,6 +102,16 @@ def test_a_run_can_start_from_a_models_weights_alone(world, finished):
     before, after = (load_model(path / "model").denoiser.network.state_dict() for path in (finished, folder))
     for name in before:
         assert torch.allclose(before[name], after[name], atol=1e-4), name
+
+
+def test_the_card_tells_of_the_training_before(world, finished):
+    overrides = [f"init={finished / 'model'}", "trainer.max_steps=1"]
+    second = train(world / "tiny.yaml", ["name=second", *overrides], quiet=True)
+    third = train(world / "tiny.yaml", ["name=third", f"init={second}", "trainer.max_steps=2"], quiet=True)
+    first, last = (read_card(folder / "card.yaml").recipe for folder in (finished / "model", third))
+    assert [stage["steps"] for stage in last["before"]] == [first["steps"], 1]
+    assert last["before"][0] == first
+    assert last["hours"] >= sum(stage["hours"] for stage in last["before"])
 
 
 def test_a_model_of_another_shape_is_no_start(world, finished):
