@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from DiffusionCore.benchmark.denoise.results import Level, Summary
+from DiffusionCore.benchmark.rivals import Method
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 SCORES = {"psnr": "PSNR in tissue, dB", "ssim": "SSIM in tissue"}
 WIDTHS = {"ours": 2.5, "learned": 1.5, "rival": 1.2}
 STYLES = {"ours": "-", "learned": "--", "rival": "-"}
+COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00")
+"""Told apart with any colour vision (Okabe & Ito 2008); what shares a colour has another marker."""
+MARKERS = "osD^vPX"
 
 
 def write_plots(levels: Sequence[Level], folder: Path, name: str = "denoise") -> list[Path]:
@@ -58,54 +62,69 @@ def _figure(path: Path, title: str, levels: Sequence[Level], draw: Draw) -> Path
     return path
 
 
-def _colour(position: int) -> tuple[float, ...]:
-    import matplotlib
-
-    return matplotlib.colormaps["tab20"](position % 20)
+def _look(position: int) -> dict[str, Any]:
+    return {"color": COLOURS[position % len(COLOURS)], "marker": MARKERS[position // 2 % len(MARKERS)]}
 
 
 def _against_noise(axes: Axes, levels: Sequence[Level], name: str) -> None:
-    for position, method in enumerate(s.method for s in levels[0].summaries):
-        points = [(_noise(level), s.mean(name)) for level in levels if (s := level.of(method.name)) is not None]
-        if points:
-            style = {"linewidth": WIDTHS[method.kind], "linestyle": STYLES[method.kind], "marker": "o", "markersize": 4}
-            axes.plot(*zip(*sorted(points), strict=True), color=_colour(position), label=method.title, **style)
+    """Each method less ours in one step: over the range that noise itself spans nothing could be told apart."""
+    ours = next((s.method for s in levels[0].summaries if s.method.kind == "ours"), None)
+    for position, method in enumerate(_compared(levels)):
+        points = []
+        for level in levels:
+            found, zero = level.of(method.name), None if ours is None else level.of(ours.name)
+            if found is not None and (zero is not None or ours is None):
+                points.append((_noise(level), found.mean(name) - (0.0 if zero is None else zero.mean(name))))
+        style = {"linewidth": WIDTHS[method.kind], "linestyle": STYLES[method.kind], "markersize": 5, **_look(position)}
+        axes.plot(*zip(*sorted(points), strict=True), label=method.title, **style)
+    if ours is not None:
+        axes.set_title(f"less that of {ours.title}", fontsize="medium")
     axes.set_xlabel("added noise, HU" if levels[0].window else "added noise, % of the 99.5th percentile")
 
 
 def _against_seconds(axes: Axes, levels: Sequence[Level], name: str) -> None:
-    for position, method in enumerate(s.method for s in levels[0].summaries):
-        if method.name == "input":
-            continue
+    """A point for each method, the mean over the levels, with its name."""
+    for position, method in enumerate(s.method for s in levels[0].summaries if s.method.name != "input"):
         found = [s for level in levels if (s := level.of(method.name)) is not None]
-        if found:
-            marker = "*" if method.kind == "ours" else "o"
-            size = 140 if method.kind == "ours" else 36
-            colour = _colour(position)
-            axes.scatter(
-                [s.seconds for s in found],
-                [s.mean(name) for s in found],
-                s=size,
-                marker=marker,
-                edgecolors=[colour],
-                facecolors=["none" if s.disturbed else colour for s in found],
-                label=method.title,
-            )
+        if not found:
+            continue
+        at = _mean(s.seconds for s in found), _mean(s.mean(name) for s in found)
+        look = _look(position)
+        hollow = any(s.disturbed for s in found)
+        marker, size = ("*", 150) if method.kind == "ours" else (look["marker"], 40)
+        face = "none" if hollow else look["color"]
+        axes.scatter(*at, s=size, marker=marker, edgecolors=look["color"], facecolors=face)
+        # learned rivals lie where ours do
+        place = {"xytext": (-7, -3), "ha": "right"} if method.kind == "learned" else {"xytext": (7, 3)}
+        axes.annotate(method.title, at, textcoords="offset points", fontsize="x-small", **place)
     axes.set_xscale("log")
-    axes.set_xlabel("seconds a scan (a point for each noise level; hollow: beside other work)")
+    axes.margins(x=0.25)
+    axes.set_xlabel("seconds a scan, mean over the noise levels (hollow: beside other work)")
 
 
 def _against_steps(axes: Axes, levels: Sequence[Level], name: str) -> None:
     for position, level in enumerate(levels):
         points = sorted((s.method.steps or 0, s.mean(name)) for s in _stepped(level))
         if points:
-            axes.plot(*zip(*points, strict=True), marker="o", color=_colour(2 * position), label=level.label)
+            axes.plot(*zip(*points, strict=True), label=level.label, **_look(position))
     axes.set_xscale("log", base=2)
     axes.set_xlabel("sampling steps, ours, one sample")
 
 
 def _stepped(level: Level) -> list[Summary]:
     return [s for s in level.summaries if s.method.steps and s.method.kind == "ours" and s.psnr is not None]
+
+
+def _compared(levels: Sequence[Level]) -> list[Method]:
+    """All but the input and ours in several steps, which have plots of their own; the highest at the last level first."""
+    last = [s for s in levels[-1].summaries if s.psnr is not None and s.method.name != "input"]
+    chosen = [s for s in last if s.method.kind != "ours" or s.method.steps == 1]
+    return [s.method for s in sorted(chosen, key=lambda s: -s.mean("psnr"))]
+
+
+def _mean(values: Iterable[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)
 
 
 def _noise(level: Level) -> float:
