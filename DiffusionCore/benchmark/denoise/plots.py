@@ -84,22 +84,32 @@ def _against_noise(axes: Axes, levels: Sequence[Level], name: str) -> None:
 
 def _against_seconds(axes: Axes, levels: Sequence[Level], name: str) -> None:
     """A point for each method, the mean over the levels, with its name."""
+    points = []
     for position, method in enumerate(s.method for s in levels[0].summaries if s.method.name != "input"):
         found = [s for level in levels if (s := level.of(method.name)) is not None]
         if not found:
             continue
         at = _mean(s.seconds for s in found), _mean(s.mean(name) for s in found)
+        points.append((at, method))
         look = _look(position)
         hollow = any(s.disturbed for s in found)
         marker, size = ("*", 150) if method.kind == "ours" else (look["marker"], 40)
         face = "none" if hollow else look["color"]
         axes.scatter(*at, s=size, marker=marker, edgecolors=look["color"], facecolors=face)
-        # learned rivals lie where ours do
-        place = {"xytext": (-7, -3), "ha": "right"} if method.kind == "learned" else {"xytext": (7, 3)}
-        axes.annotate(method.title, at, textcoords="offset points", fontsize="x-small", **place)
     axes.set_xscale("log")
     axes.margins(x=0.25)
     axes.set_xlabel("seconds a scan, mean over the noise levels (hollow: beside other work)")
+    low, high = axes.get_ylim()
+    for at, method in points:
+        crowded = any(
+            0 <= other[1] - at[1] < 0.03 * (high - low) and at[0] / 4 < other[0] < 4 * at[0]
+            for other, _ in points
+            if other != at
+        )
+        place = {"xytext": (7, -9 if crowded else 3)}
+        if method.kind == "learned":  # they lie where ours do
+            place = {"xytext": (-7, -3), "ha": "right"}
+        axes.annotate(method.title, at, textcoords="offset points", fontsize="x-small", **place)
 
 
 def _against_steps(axes: Axes, levels: Sequence[Level], name: str) -> None:
@@ -108,11 +118,18 @@ def _against_steps(axes: Axes, levels: Sequence[Level], name: str) -> None:
         if points:
             axes.plot(*zip(*points, strict=True), label=level.label, **_look(position))
     axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("sampling steps, ours, one sample")
 
 
 def _stepped(level: Level) -> list[Summary]:
-    return [s for s in level.summaries if s.method.steps and s.method.kind == "ours" and s.psnr is not None]
+    """The first of our models, in all its numbers of steps."""
+    ours = [s for s in level.summaries if s.method.steps and s.method.kind == "ours" and s.psnr is not None]
+    return [s for s in ours if _model(s.method) == _model(ours[0].method)]
+
+
+def _model(method: Method) -> str:
+    return method.name.removesuffix(f"-{method.steps}")
 
 
 def _compared(levels: Sequence[Level]) -> list[Method]:
