@@ -45,7 +45,7 @@ BM4D = Method(
     pace=50,
     defaults={"sigma_scale": 1.0, "profile": "np"},
     grids={
-        "MR": {"sigma_scale": (0.85, 0.95, 1.05, 1.2), "profile": ("np",)},
+        "MR": {"sigma_scale": (0.85, 0.95, 1.05, 1.2, 1.4), "profile": ("np",)},
         "CT": {"sigma_scale": (0.8, 1.0, 1.25, 1.5), "profile": ("np", "refilter")},
     },
 )

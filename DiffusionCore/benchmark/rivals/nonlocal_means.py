@@ -50,7 +50,7 @@ def nlm_dipy(
     return filtered if own else remove_rician_bias(filtered, scan)
 
 
-_SKIMAGE_GRID = {"h": (0.25, 0.4, 0.6, 0.8), "patch_size": (3, 5), "patch_distance": (3, 5)}
+_SKIMAGE_GRID = {"h": (0.25, 0.4, 0.6, 0.8, 1.1), "patch_size": (3, 5), "patch_distance": (3, 5)}
 _DIPY_GRID = {
     "algorithm": ("classic", "blockwise"),
     "sigma_scale": (0.7, 1.0, 1.4, 2.0),
