@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from DiffusionCore.benchmark.denoise.results import Level, Summary
@@ -89,7 +90,7 @@ def _against_seconds(axes: Axes, levels: Sequence[Level], name: str) -> None:
         found = [s for level in levels if (s := level.of(method.name)) is not None]
         if not found:
             continue
-        at = _mean(s.seconds for s in found), _mean(s.mean(name) for s in found)
+        at = fmean(s.seconds for s in found), fmean(s.mean(name) for s in found)
         points.append((at, method))
         look = _look(position)
         hollow = any(s.disturbed for s in found)
@@ -139,10 +140,5 @@ def _compared(levels: Sequence[Level]) -> list[Method]:
     return [s.method for s in sorted(chosen, key=lambda s: -s.mean("psnr"))]
 
 
-def _mean(values: Iterable[float]) -> float:
-    listed = list(values)
-    return sum(listed) / len(listed)
-
-
 def _noise(level: Level) -> float:
-    return sum(row.sigma for row in level.rows) / len(level.rows)
+    return fmean(row.sigma for row in level.rows)
