@@ -7,6 +7,7 @@ Offers `sample_volume` with its `SamplingSettings`, `PRESETS` and `Samples`; `ge
 
 from .apply import apply_blended, apply_exact
 from .call import Condition, place_denoiser
+from .chain import network_passes
 from .device import choose_device, choose_dtype, devices_here, threads
 from .generate import GenerationSettings, Wanted, generate
 from .memory import free_memory, parse_memory
@@ -36,6 +37,7 @@ __all__ = [
     "devices_here",
     "free_memory",
     "generate",
+    "network_passes",
     "parse_memory",
     "place_denoiser",
     "plan",

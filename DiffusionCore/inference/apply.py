@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from torch import Tensor
 
 from .blend import Blend
-from .call import Condition, Placed, answer, answer_within
+from .call import Condition, Placed, answer
 from .plan import Plan
 from .stream import streamed
 from .tiles import Box, sizes, slices, tiles, voxels
@@ -63,7 +63,7 @@ def stacks(
     if decided.kind == "stream":
         yield from streamed(placed, condition, state, t, seen, origin, keep, decided.batch)
     else:
-        yield answer_within(placed, condition, state, t, seen, origin, keep)
+        yield answer(placed, condition, state, t, [seen], origin, keep)[0]
 
 
 def apply_blended(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..networks import NO_CONDITION
+from .mirror import Axes, mirror
 from .tiles import Box, sizes, take
 from .watch import shares_of_work
 
@@ -23,6 +24,11 @@ class Condition:
     y: Tensor | None
     sigma: Tensor
     level: float
+
+    def mirror(self, axes: Axes) -> Condition:
+        """The same of the scan's mirror image."""
+        y = None if self.y is None else mirror(self.y, axes)
+        return replace(self, y=y, sigma=mirror(self.sigma, axes) if self.sigma.ndim else self.sigma)
 
     def without_y(self) -> Condition:
         """For a network that has no channel for y."""
@@ -97,25 +103,12 @@ def answer(
     t: int,
     boxes: Sequence[Box],
     origin: Sequence[int],
+    keep: Box | None = None,
 ) -> Tensor:
-    """The denoiser's x0_hat (N, *box) for equal boxes of the scan; arguments as for `inputs`."""
-    x0_hat = placed.denoiser(*inputs(placed, condition, state, t, boxes, origin))
-    return x0_hat.reshape(len(boxes), *sizes(boxes[0]))
+    """The denoiser's x0_hat (N, *box) for equal boxes of the scan; arguments as for `inputs`.
 
-
-def answer_within(
-    placed: Placed,
-    condition: Condition,
-    state: Tensor | None,
-    t: int,
-    box: Box,
-    origin: Sequence[int],
-    keep: Box,
-) -> Tensor:
-    """An exact denoiser's x0_hat (k, J, I) of the part `keep` of a box of the scan, from all of the box.
-
-    `keep` counts from the box's corner. A 2D denoiser, whose slices are independent, is given no halo along K.
+    `keep` asks an exact denoiser for this part of each box only, counted from the box's corner.
     """
-    part = keep[-placed.denoiser.spatial_dims :]
-    x0_hat = placed.denoiser(*inputs(placed, condition, state, t, [box], origin), keep=part)
-    return x0_hat.reshape(sizes(keep))
+    part = {} if keep is None else {"keep": keep[-placed.denoiser.spatial_dims :]}
+    x0_hat = placed.denoiser(*inputs(placed, condition, state, t, boxes, origin), **part)
+    return x0_hat.reshape(len(boxes), *sizes(keep or boxes[0]))

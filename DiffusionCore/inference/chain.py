@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..diffusion import Process, timesteps
 from ..errors import ModelError, UsageError
+from .mirror import Axes, mirror_images
 from .settings import SamplingSettings
 from .tiles import Box, depends_on, whole
 
@@ -23,6 +24,7 @@ class Chain:
     blind      the first pass is fed zeros for the state, so that it gives the conditional mean whatever the seed
     mean_only  the conditional mean is all that is asked for
     guided     each step takes a second, unconditional pass
+    mirrors    the mirror images of the scan that samples are drawn from in turn
     """
 
     visited: tuple[int, ...]
@@ -31,12 +33,13 @@ class Chain:
     blind: bool
     mean_only: bool
     guided: bool
+    mirrors: tuple[Axes, ...]
 
     def passes(self, samples: int) -> int:
-        """Passes of the network for all samples; a blind first pass is shared."""
+        """Passes of the network for all samples; those of one mirror image share a blind first pass."""
         if self.mean_only:
             return 1
-        shared = (samples - 1) * self.blind
+        shared = max(samples - len(self.mirrors), 0) * self.blind
         return (samples * len(self.visited) - shared) * (1 + self.guided)
 
 
@@ -78,7 +81,15 @@ def make_chain(
     for _ in visited[1:]:
         boxes.append(_needed(denoiser, boxes[-1], shape))
     domain = boxes[-1] if blind else _needed(denoiser, boxes[-1], shape)
-    return Chain(visited, tuple(reversed(boxes)), domain, blind, mean_only, settings.guidance not in (0, 1))
+    guided = settings.guidance not in (0, 1)
+    mirrors = tuple(mirror_images(denoiser.spatial_dims)) if blind else ((),)
+    return Chain(visited, tuple(reversed(boxes)), domain, blind, mean_only, guided, mirrors)
+
+
+def network_passes(denoiser: nn.Module, process: Process, settings: SamplingSettings, shape: tuple[int, ...]) -> int:
+    """How often the network will run over a whole scan of `shape`. Raises as `make_chain`."""
+    chosen = settings.for_state(denoiser.state)
+    return make_chain(denoiser, process, chosen, shape, whole(shape), None, True).passes(chosen.samples)
 
 
 def _needed(denoiser: nn.Module, box: Box, shape: tuple[int, ...]) -> Box:

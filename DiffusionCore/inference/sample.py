@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..progress import Progress, silent
 from .call import Condition
 from .chain import Chain, make_chain
 from .device import repeatable
+from .mirror import mirror, mirror_box
 from .noise import block_noise
 from .request import as_box, as_float, as_sigma, as_volume, typical
 from .run import Place, Runner, choose_places, out_of_memory
@@ -80,10 +81,22 @@ def sample_volume(
     try:
         with repeatable(runner.place.dtype):
             scan = Condition(shape, volume.to(runner.home), noise_level.to(runner.home), level or typical(noise_level))
-            seen = scan if conditional else scan.without_y()
-            denoise = chain_denoiser(chain, seen, settings.guidance, runner, meter)
-            noise_scale = width * settings.texture
-            results = draw_samples(denoiser, denoise, chain, process, settings, scan, asked, start, noise_scale)
+            means, drawn = Average(), Average(spread=settings.samples > 1)
+            for turn, axes in enumerate(chain.mirrors[: settings.samples]):
+                there = mirror_box(asked, shape, axes)
+                course = make_chain(denoiser, process, settings, shape, there, start, conditional)
+                view = scan.mirror(axes)
+                seen = view if conditional else view.without_y()
+                denoise = chain_denoiser(course, seen, settings.guidance, runner, meter)
+                state = None if start is None else mirror(as_float(start[0]), axes)
+                numbers = range(turn, settings.samples, len(chain.mirrors))
+                images = draw_samples(
+                    denoiser, denoise, course, process, settings, view, there, state, width * settings.texture, numbers
+                )
+                if course.blind:
+                    means.add(mirror(next(images), axes))
+                for image in images:
+                    drawn.add(mirror(image, axes))
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
@@ -91,8 +104,10 @@ def sample_volume(
             f"{runner.home} has too little memory for the scan and its samples; "
             "free some memory, or take a part of the scan"
         ) from error
+    shown = means if chain.mean_only else drawn
     one_step, mean, spread, first = (
-        None if x is None else (x[0] if given.ndim == 2 else x).to(given.device) for x in results
+        None if x is None else (x[0] if given.ndim == 2 else x).to(given.device)
+        for x in (means.mean, shown.mean, shown.deviation(), shown.first)
     )
     record = Record(runner.plan, meter.done, time.perf_counter() - began, tuple(runner.fallbacks))
     return Samples(one_step, mean, spread, first, record)
@@ -130,13 +145,11 @@ def draw_samples(
     settings: SamplingSettings,
     scan: Condition,
     asked: Box,
-    start: tuple[Tensor, int] | None,
+    start: Tensor | None,
     noise_scale: float,
-) -> tuple[Tensor | None, Tensor, Tensor | None, Tensor]:
-    """(one step, mean, spread, first sample) of the voxels asked for.
-
-    Mean and variance are updated sample by sample (Welford 1962), so that memory does not grow with their number.
-    """
+    numbers: Iterable[int],
+) -> Iterator[Tensor]:
+    """Images of the voxels asked for: where the chain begins blind its one-step mean, then the samples of these numbers."""
     sampler = {"ddim": partial(ddim, eta=settings.eta), "ddpm": ddpm, "dpm++": dpm_solver_pp_2m}[settings.sampler]
     part = slices(asked, [lo for lo, _ in chain.domain])
     here = slices(asked, (0, 0, 0))
@@ -145,29 +158,50 @@ def draw_samples(
     def image(x0: Tensor) -> Tensor:
         return denoiser.from_state(x0[part], scan.y[here], sigma)
 
-    one_step = None
     if chain.blind:
         nothing = torch.zeros((), device=scan.y.device).expand(sizes(chain.domain))
-        one_step = image(denoise(nothing, chain.visited[0]))
+        yield image(denoise(nothing, chain.visited[0]))
     if chain.mean_only:
-        return one_step, one_step, None, one_step
-
-    for number in range(settings.samples):
+        return
+    for number in numbers:
         noise = positional_noise(chain.domain, settings.seed, number)
         if start is None:
             epsilon = noise(-1, scan.y)
             x = initial_state(process, chain.visited[0], epsilon, noise_scale=noise_scale)
         else:
-            x = as_float(start[0])[slices(chain.domain, (0, 0, 0))].to(scan.y.device)
-        sample = image(last(sampler(denoise, x, process, chain.visited, noise=noise, noise_scale=noise_scale)))
-        if number == 0:
-            first, mean, squares = sample, sample, torch.zeros_like(sample) if settings.samples > 1 else None
-            continue
-        change = sample - mean
-        mean = torch.add(mean, change, alpha=1 / (number + 1))
-        squares.addcmul_(change, sample.sub_(mean))
-    spread = None if squares is None else squares.div_(settings.samples - 1).sqrt_()
-    return one_step, mean, spread, first
+            x = start[slices(chain.domain, (0, 0, 0))].to(scan.y.device)
+        yield image(last(sampler(denoise, x, process, chain.visited, noise=noise, noise_scale=noise_scale)))
+
+
+class Average:
+    """Mean and, with `spread`, standard deviation of volumes that come one after the other and are then its own.
+
+    Updated volume by volume (Welford 1962), so that memory does not grow with their number. `first` is the first of them;
+    before it came, `first` and `mean` are None.
+    """
+
+    def __init__(self, spread: bool = False) -> None:
+        self.first: Tensor | None = None
+        self.mean: Tensor | None = None
+        self.count = 0
+        self.spread = spread
+        self.squares: Tensor | None = None
+
+    def add(self, volume: Tensor) -> None:
+        """One more volume."""
+        self.count += 1
+        if self.count == 1:
+            self.first = self.mean = volume
+            self.squares = torch.zeros_like(volume) if self.spread else None
+            return
+        change = volume - self.mean
+        self.mean = torch.add(self.mean, change, alpha=1 / self.count)
+        if self.squares is not None:
+            self.squares.addcmul_(change, volume.sub_(self.mean))
+
+    def deviation(self) -> Tensor | None:
+        """The standard deviation (n - 1 degrees of freedom); None without `spread`."""
+        return None if self.squares is None else (self.squares / (self.count - 1)).sqrt_()
 
 
 def last(steps: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
@@ -188,5 +222,8 @@ def positional_noise(domain: Box, seed: int, sample: int) -> Callable[[int, Tens
 
 
 def _arrays(chain: Chain, samples: int, sigma: Tensor) -> int:
-    """Volumes beside the network: y, sigma, answer; x_t, older x0_hat, one step, noise; mean, squares and so on."""
-    return 2 + (sigma.ndim > 0) + (0 if chain.mean_only else 5) + 2 * chain.guided + (4 if samples > 1 else 0)
+    """Volumes beside the network: y, sigma, answer; x_t, older x0_hat, one step, noise; mean, squares and so on; the
+    mirror images of y and sigma."""
+    known = 1 + (sigma.ndim > 0)
+    several = 5 + known if samples > 1 else 0
+    return 1 + known + (0 if chain.mean_only else 5) + 2 * chain.guided + several

@@ -19,7 +19,9 @@ class SamplingSettings:
     """How to sample. Raises `UsageError` for a value outside its range.
 
     steps     network passes of a sample; 1 is the conditional mean where the state is the residual
-    samples   how many; from 2 on there is a spread
+    samples   how many; from 2 on there is a spread, and where the state is the residual each is drawn from another mirror
+              image of the scan (of which there are eight in 3D), so that the spread also holds what the network makes
+              differently of them
     sampler   'ddim', 'ddpm' or 'dpm++' (DPM-Solver++(2M)); None: the one for the model's state (`for_state`)
     eta       DDIM's share of fresh noise, 0 to 1
     texture   0 to 1, from the conditional mean to a sample: scales all noise (arXiv 2503.20297)
@@ -77,7 +79,8 @@ class Record:
 class Samples:
     """Results in y's units and shape (or the region's), float32, on y's device.
 
-    one_step  the conditional mean E[x | y], where the first step of the chain gives it, else None
+    one_step  the conditional mean E[x | y], where the first step of the chain gives it, else None; with several samples
+              the mean of those of the scan's mirror images that they are drawn from
     mean      of the samples
     spread    their standard deviation (K - 1 degrees of freedom), None for a single one
     first     the first sample; with one step, or texture 0, the conditional mean

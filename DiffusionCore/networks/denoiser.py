@@ -140,8 +140,8 @@ class Denoiser(nn.Module, ABC):
         """The channels (N, 1, *S) as the network takes them: one tensor (N, C, *S) in its own dtype and layout."""
         memory_format = torch.channels_last_3d if self.spatial_dims == 3 else torch.channels_last
         # not torch.broadcast_shapes, whose first call imports sympy: a second of processor time
-        whole = [c.to(self.dtype) for c in torch.broadcast_tensors(*channels)]
-        return torch.cat(whole, dim=1).contiguous(memory_format=memory_format)
+        full = [c.to(self.dtype) for c in torch.broadcast_tensors(*channels)]
+        return torch.cat(full, dim=1).contiguous(memory_format=memory_format)
 
     def run_network(
         self, channels: list[torch.Tensor], *scalars: torch.Tensor, keep: Window | None = None

@@ -48,12 +48,12 @@ def stream(network: UNet, chunks: Chunks, *scalars: torch.Tensor, sizes: Sequenc
     waiting = []
     for level, down, window in zip(network.encoder, network.down, windows, strict=True):
         waiting.append(Queue())
-        x = halved(down, waiting[-1].fed(through(level, x, embedding), Trim(window, held)))
+        x = downsampled(down, waiting[-1].fed(through(level, x, embedding), Trim(window, held)))
         held = coarser(held)
     x = through(network.middle, x, embedding)
     for up, level, window in zip(reversed(network.up), reversed(network.decoder), reversed(windows), strict=True):
         below = coarser(window)
-        x = within(Trim(window, finer(below)), enlarged(up, within(Trim(below, held), x)))
+        x = within(Trim(window, finer(below)), upsampled(up, within(Trim(below, held), x)))
         x, held = through(level, joined(x, waiting.pop()), embedding), window
     x = convolved(network.tail, ((F.silu(chunk, inplace=True), last) for chunk, last in x))
     return within(Trim(keep, held), x)
@@ -150,7 +150,7 @@ def residual(block: ResidualBlock, chunks: Chunks, embedding: torch.Tensor | Non
     return convolved(block.conv2, hidden, add=skip)
 
 
-def halved(down: Convolution3d, chunks: Chunks) -> Chunks:
+def downsampled(down: Convolution3d, chunks: Chunks) -> Chunks:
     """The 2-convolution of stride 2; an odd slice waits for its neighbour."""
     odd = None
     for x, last in chunks:
@@ -161,7 +161,7 @@ def halved(down: Convolution3d, chunks: Chunks) -> Chunks:
             yield down(x[:, :, :even]), last
 
 
-def enlarged(up: Upsample, chunks: Chunks) -> Chunks:
+def upsampled(up: Upsample, chunks: Chunks) -> Chunks:
     """Twice the size."""
     for x, last in chunks:
         answer = [up(x)]

@@ -41,12 +41,11 @@ def estimate(
 
     Raises `DeviceError` where the scan fits nowhere, `UsageError`.
     """
-    from ..inference import Runner, choose_places, parse_memory, threads
+    from ..inference import Runner, choose_places, network_passes, parse_memory, threads
 
     memory = parse_memory(options.memory) if options.memory else None
     places = choose_places(options.device, memory=memory, fallback=not options.no_fallback)
-    settings = sampling_settings(options)
-    passes = settings.steps * settings.samples - (settings.samples - 1 if model.denoiser.state == "residual" else 0)
+    passes = network_passes(model.denoiser, model.process, sampling_settings(options), tuple(shape))
     with threads(options.threads):
         runner = Runner(
             model.denoiser,

@@ -6,6 +6,7 @@ from typing import Any
 
 # (steps, samples) as `DiffusionCore.inference.PRESETS`, which only the worker can import; a test compares them.
 PRESETS = {"quick": (1, 1), "natural": (8, 1), "careful": (4, 8)}
+MIRROR_IMAGES = 8  # of a volume
 PRESET_TEXTURE = {"quick": 0.0, "natural": 1.0, "careful": 0.0}
 
 
@@ -75,7 +76,8 @@ def preset_for(texture: float, preset: str) -> str:
 
 
 def network_passes(preset: str, steps: int = 0, samples: int = 0) -> int:
-    """How often the network runs over the scan; samples share the first step, which is the mean."""
+    """How often the network runs over the scan: samples are drawn from its mirror images in turn, and those of the same one
+    share the first step, which is the mean."""
     own_steps, own_samples = PRESETS[preset]
     steps, samples = steps or own_steps, samples or own_samples
-    return steps * samples - (samples - 1)
+    return steps * samples - max(samples - MIRROR_IMAGES, 0)

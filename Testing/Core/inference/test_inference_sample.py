@@ -17,6 +17,7 @@ from DiffusionCore.networks import NO_CONDITION, DenoiserConfig, build_denoiser,
 from DiffusionCore.progress import Progress
 
 SIGMA, VARIANCE = 0.2, 0.36
+ALL_MIRRORS = [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
 
 
 class GaussianPosterior(nn.Module):
@@ -97,7 +98,7 @@ def test_the_spread_is_the_posteriors(fine):
     assert float((result.spread**2).mean()) == pytest.approx(SIGMA**2 * VARIANCE, rel=0.05)
     assert float(result.mean.std()) == pytest.approx(SIGMA * (VARIANCE / 24) ** 0.5, rel=0.1)
     assert torch.equal(result.image, result.one_step)
-    assert result.record.passes == 24 * 99 + 1  # the blind first pass is shared
+    assert result.record.passes == 24 * 99 + 8  # samples of one mirror image share the blind first pass
 
 
 def test_a_sample_lies_3_dB_under_the_mean_and_the_mean_of_K_by_theory(fine):
@@ -143,25 +144,43 @@ def test_the_global_generators_are_neither_asked_nor_changed(tiny, process, scan
     assert np.array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
 
 
-def test_samples_are_what_the_sampler_makes_of_positional_noise(process, scan):
+def test_samples_are_what_the_sampler_makes_of_positional_noise_in_mirror_images_of_the_scan(process, scan):
     y, denoiser = scan(8, 9, 10), GaussianPosterior(process)
     images = []
-    for k in range(3):
+    for k, axes in enumerate([(), (0,), (1,)]):
+        turned = y.flip(axes)
         noise = lambda i, like, k=k: torch.from_numpy(block_noise((8, 9, 10), 11, k, i + 1))  # noqa: E731
         x = initial_state(process, 40, noise(-1, y))
         steps = ddim(
-            lambda x, t: denoiser(x, [t], y, SIGMA, None),
+            lambda x, t, turned=turned: denoiser(x, [t], turned, SIGMA, None),
             x,
             process,
             timesteps(40, 4, "quadratic"),
             noise=noise,
             eta=0.5,
         )
-        images.append(y + SIGMA * list(steps)[-1][0])
+        images.append((turned + SIGMA * list(steps)[-1][0]).flip(axes))
     result = restore(denoiser, y, process, steps=4, samples=3, eta=0.5, seed=11)
     assert torch.allclose(result.first, images[0], atol=1e-6)
     assert torch.allclose(result.mean, torch.stack(images).mean(0), atol=1e-6)
     assert torch.allclose(result.spread, torch.stack(images).std(0), atol=1e-6)
+
+
+@pytest.mark.parametrize(("samples", "turns"), [(2, [(), (0,)]), (9, ALL_MIRRORS)])
+def test_with_samples_the_one_step_mean_is_that_of_the_mirror_images(tiny, process, scan, samples, turns):
+    y, sigma = scan(9, 12, 7), 0.1 + 0.1 * scan(9, 12, 7)
+    found = restore(tiny(), y, process, sigma, steps=2, samples=samples).one_step
+    single = [restore(tiny(), y.flip(axes), process, sigma.flip(axes)).image.flip(axes) for axes in turns]
+    assert torch.allclose(found, torch.stack(single).mean(0), atol=1e-6)
+
+
+def test_a_part_of_several_samples_has_the_values_of_the_whole(tiny, process, scan):
+    y, sigma = scan(39, 31, 45), 0.1 + 0.1 * scan(39, 31, 45)
+    region = (slice(30, 38), slice(0, 31), slice(3, 9))
+    whole = restore(tiny(), y, process, sigma, steps=2, samples=9, tile=16)
+    part = restore(tiny(), y, process, sigma, steps=2, samples=9, region=region)
+    for name in ("one_step", "mean", "spread", "first"):
+        assert torch.allclose(getattr(part, name), getattr(whole, name)[region], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm++"])

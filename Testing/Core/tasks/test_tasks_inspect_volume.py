@@ -38,7 +38,7 @@ def test_what_would_be_refused_is_told_with_what_is_known(mr, model):
     assert found.facts["values"] == [float(mr.voxels.min()), float(mr.voxels.max())]
 
 
-@pytest.mark.parametrize(("options", "passes"), [({}, 1), ({"steps": 8}, 8), ({"preset": "careful"}, 25)])
+@pytest.mark.parametrize(("options", "passes"), [({}, 1), ({"steps": 8}, 8), ({"preset": "careful"}, 32)])
 def test_seconds_are_the_rate_times_voxels_times_passes(model, options, passes):
     expected = estimate((24, 32, 32), model, EnhanceOptions(device="cpu", **options), seconds_per_voxel=1e-6)
     assert expected.network_passes == passes

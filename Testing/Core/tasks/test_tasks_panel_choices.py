@@ -53,9 +53,10 @@ def test_presets_are_the_core_s(choices):
     assert {name: (preset.steps, preset.samples) for name, preset in PRESETS.items()} == choices.PRESETS
 
 
-@pytest.mark.parametrize(("preset", "passes"), [("quick", 1), ("natural", 8), ("careful", 8 * 4 - 7)])
-def test_samples_share_their_first_step(choices, preset, passes):
+@pytest.mark.parametrize(("preset", "passes"), [("quick", 1), ("natural", 8), ("careful", 8 * 4)])
+def test_samples_of_one_mirror_image_share_their_first_step(choices, preset, passes):
     assert choices.network_passes(preset) == passes
+    assert choices.network_passes("careful", steps=3, samples=20) == 20 * 3 - 12
 
 
 def test_what_is_chosen_by_default_is_the_task_s_default(choices):
