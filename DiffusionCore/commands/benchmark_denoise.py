@@ -68,7 +68,22 @@ def our_methods(named: list[str]) -> list[Method]:
         known.add(card.modality)
         hours = f" after {card.recipe['hours']:.1f} h of training" if more and "hours" in card.recipe else ""
         methods += [steps_of(model, card.name, steps, hours) for steps in (OUR_STEPS[:1] if more else OUR_STEPS)]
+        if not more:
+            methods.append(careful(model, card.name))
     return methods
+
+
+def careful(model: str | Path, name: str) -> Method:
+    """Our model by the preset `careful`, which shows the mean over the scan's mirror images."""
+    from ..benchmark.rivals import model_method
+    from ..inference import PRESETS
+    from ..tasks.enhance import enhance
+
+    preset = PRESETS["careful"]
+    passes = preset.steps * preset.samples
+    return model_method(
+        f"{name}-careful", "ours, the mean over mirror images", enhance, model, passes=passes, preset="careful"
+    )
 
 
 def steps_of(model: str | Path, name: str, steps: int, hours: str = "") -> Method:

@@ -136,7 +136,7 @@ def _model(method: Method) -> str:
 def _compared(levels: Sequence[Level]) -> list[Method]:
     """All but the input and ours in several steps, which have plots of their own; the highest at the last level first."""
     last = [s for s in levels[-1].summaries if s.psnr is not None and s.method.name != "input"]
-    chosen = [s for s in last if s.method.kind != "ours" or s.method.steps == 1]
+    chosen = [s for s in last if s.method.kind != "ours" or s.method.steps in (None, 1)]
     return [s.method for s in sorted(chosen, key=lambda s: -s.mean("psnr"))]
 
 

@@ -28,6 +28,7 @@ def model_method(
     model: str | Path,
     *,
     kind: Literal["learned", "ours"] = "ours",
+    passes: int | None = None,
     **options: Any,
 ) -> Method:
     """A model folder (or an installed model's name) as a `Method`.
@@ -35,6 +36,7 @@ def model_method(
     enhance   enhance(volume, sigma=..., model=..., **options) -> a result whose `.volume` is the enhanced volume, as
               `DiffusionCore.tasks.enhance` is; given here because a benchmark knows no tasks
     kind      "ours", or "learned" for a trained rival
+    passes    of the network, by default as many as `steps`
     options   its other options, fixed for this method (steps, samples, texture, seed)
 
     It is for the modality that its card says. Raises `ModelError` if there is no such model.
@@ -60,7 +62,7 @@ def model_method(
         modalities=(card.modality,),
         kind=kind,
         steps=options.get("steps"),
-        pace=model_pace(card, options.get("steps", 1)),
+        pace=model_pace(card, passes or options.get("steps", 1)),
         hours=card.recipe.get("hours"),
     )
 
@@ -70,10 +72,10 @@ def drawn_as(card: Card) -> str:
     return " ".join(f"{one.sigma_normalised} {one.width}" for one in card.sample_width)
 
 
-def model_pace(card: Card, steps: int) -> float:
+def model_pace(card: Card, passes: int) -> float:
     """About how many seconds a model takes for a million voxels on two idle cores."""
-    passes = steps * (OVERLAP if card.network.state == "image" else 1.0)
-    return 1e6 * passes * card.network.macs_per_voxel / MACS_A_SECOND
+    computed = OVERLAP if card.network.state == "image" else 1.0
+    return 1e6 * passes * computed * card.network.macs_per_voxel / MACS_A_SECOND
 
 
 def code_checksum() -> str:

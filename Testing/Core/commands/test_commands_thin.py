@@ -77,7 +77,7 @@ def test_benchmark_denoise_compares_the_installed_models_at_several_steps(instal
     assert call[3:] == (True, ("mr", "real"))
     names = [method.name for method in call[2]]
     assert names[:4] == ["tiny-mr-1", "tiny-mr-2", "tiny-mr-4", "tiny-mr-8"]
-    assert names[4:] == ["tiny-ct-1", "tiny-ct-2", "tiny-ct-4", "tiny-ct-8"]
+    assert names[4:] == ["tiny-mr-careful", *(f"tiny-ct-{how}" for how in (1, 2, 4, 8, "careful"))]
     assert json.loads(capsys.readouterr().out)["rows"][0]["gate"] == "≥ NLM"
 
 
@@ -95,7 +95,7 @@ def test_a_further_model_of_ours_is_there_in_one_step_with_its_hours(installed, 
 
     hour = make_model(tmp_path / "tiny-mr-1h")
     methods = our_methods(["tiny-mr", str(hour)])
-    assert [method.steps for method in methods] == [1, 2, 4, 8, 1]
+    assert [method.steps for method in methods] == [1, 2, 4, 8, None, 1]
 
 
 def test_a_learned_rival_is_one_method(installed, make_model, tmp_path):
