@@ -8,7 +8,7 @@ Offers `Process` and what makes one (`make_process`, `zero_terminal_snr`); `forw
 from .guidance import classifier_free
 from .losses import loss
 from .process import Process, forward, initial_state, matched_start, matched_timestep, posterior, transition
-from .samplers import SAMPLERS, ddim, ddpm, dpm_solver_pp_2m
+from .samplers import SAMPLERS, ddim, ddpm, dpm_solver_pp_2m, named_sampler
 from .schedules import SCHEDULES, make_process, zero_terminal_snr
 from .targets import epsilon_from, target, x0_denoiser, x0_from
 from .timesteps import check_timesteps, timesteps
@@ -29,6 +29,7 @@ __all__ = [
     "make_process",
     "matched_start",
     "matched_timestep",
+    "named_sampler",
     "posterior",
     "target",
     "timesteps",

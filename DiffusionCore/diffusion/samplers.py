@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -132,9 +133,12 @@ def dpm_solver_pp_2m(
         yield x, x0_hat
 
 
-SAMPLERS: Mapping[str, Callable[..., Steps]] = MappingProxyType(
-    {"ddpm": ddpm, "ddim": ddim, "dpm_solver_pp_2m": dpm_solver_pp_2m}
-)
+SAMPLERS: Mapping[str, Callable[..., Steps]] = MappingProxyType({"ddim": ddim, "ddpm": ddpm, "dpm++": dpm_solver_pp_2m})
+
+
+def named_sampler(name: str, eta: float = 0.0) -> Callable[..., Steps]:
+    """The sampler of that name in SAMPLERS; `eta` is DDIM's."""
+    return partial(ddim, eta=eta) if name == "ddim" else SAMPLERS[name]
 
 
 def _pairs(process: Process, timesteps: Sequence[int]) -> Iterator[tuple[int, int]]:

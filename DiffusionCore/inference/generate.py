@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from ..diffusion import Process, classifier_free, ddim, ddpm, dpm_solver_pp_2m, initial_state, timesteps
+from ..diffusion import Process, classifier_free, initial_state, named_sampler, timesteps
 from ..errors import UsageError
 from ..networks import Denoiser, enlarged
 from ..progress import Progress, silent
@@ -135,7 +134,7 @@ def _batch(
 
     conditional = shown(label)
     denoise = conditional if label is None else classifier_free(conditional, shown(None), settings.guidance)
-    draw = {"ddim": partial(ddim, eta=settings.eta), "ddpm": ddpm, "dpm++": dpm_solver_pp_2m}[settings.sampler]
+    draw = named_sampler(settings.sampler, settings.eta)
     empty = torch.empty(len(numbers), 1, *sizes)
     start = initial_state(process, visited[0], noise(-1, empty))
 

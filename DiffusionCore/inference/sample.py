@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..diffusion import Process, classifier_free, ddim, ddpm, dpm_solver_pp_2m, initial_state
+from ..diffusion import Process, classifier_free, initial_state, named_sampler
 from ..errors import DeviceError
 from ..progress import Progress, silent
 from .call import Condition
@@ -150,7 +149,7 @@ def draw_samples(
     numbers: Iterable[int],
 ) -> Iterator[Tensor]:
     """Images of the voxels asked for: where the chain begins blind its one-step mean, then the samples of these numbers."""
-    sampler = {"ddim": partial(ddim, eta=settings.eta), "ddpm": ddpm, "dpm++": dpm_solver_pp_2m}[settings.sampler]
+    sampler = named_sampler(settings.sampler, settings.eta)
     part = slices(asked, [lo for lo, _ in chain.domain])
     here = slices(asked, (0, 0, 0))
     sigma = scan.sigma[here] if scan.sigma.ndim else scan.sigma

@@ -8,10 +8,9 @@ from types import MappingProxyType
 
 from torch import Tensor
 
+from ..diffusion import SAMPLERS
 from ..errors import UsageError
 from .plan import Plan
-
-SAMPLERS = ("ddim", "ddpm", "dpm++")
 
 
 @dataclass(frozen=True)
