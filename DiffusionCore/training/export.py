@@ -13,6 +13,7 @@ from ..models.card import Card, DiffusionSpec, NetworkSpec, Range, SynthesisSpec
 from ..models.registry import CARD, save_model
 from ..models.weights_file import WEIGHTS, load_weights
 from ..networks.denoiser import Denoiser
+from .checkpoint import misfit
 from .config import TrainingConfig
 from .lightning_module import DenoiserTraining
 from .network import denoiser_config
@@ -106,13 +107,9 @@ def start_from(folder: Path, denoiser: Denoiser) -> Card:
     shapes."""
     card = read_card(folder / CARD)
     weights = load_weights(folder / WEIGHTS, card.sha256, card.name)
-    own = {name: tuple(tensor.shape) for name, tensor in denoiser.network.state_dict().items()}
-    theirs = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if own != theirs:
-        name = next(n for n in sorted(own.keys() | theirs.keys()) if own.get(n) != theirs.get(n))
+    if difference := misfit(denoiser.network.state_dict(), weights):
         raise ModelError(
-            f"the weights of {card.name!r} don't fit this network: {name} is {theirs.get(name, 'missing')} there and "
-            f"{own.get(name, 'missing')} here; init needs the same network"
+            f"the weights of {card.name!r} don't fit this network: {difference}; init needs the same network"
         )
     denoiser.network.load_state_dict(weights)
     return card

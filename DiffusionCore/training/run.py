@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from ..errors import Cancelled, InputError, UsageError
+from .checkpoint import read_checkpoint
 from .classify.config import ClassifierConfig
 from .classify.run import run_classifier
 from .config import TrainingConfig
@@ -49,16 +48,17 @@ def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool =
     checkpoint = find_checkpoint(config, resume)
     denoiser, process = make_denoiser(config)
     start = None if config.init is None else start_from(config.init, denoiser)
-    data = TrainingData(config, 0 if checkpoint is None else step_of(checkpoint), quiet)
+    module = DenoiserTraining(config, denoiser, process)
+    first_step = 0 if checkpoint is None else int(read_checkpoint(checkpoint, module)["global_step"])
+    data = TrainingData(config, first_step, quiet)
     prepare_folder(config)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    module = DenoiserTraining(config, denoiser, process)
 
     def export(module: DenoiserTraining, figures: dict[str, float]) -> None:
         export_model(config.folder / "model", module, figures, commit, start)
 
-    trainer = make_trainer(config, module, export, data.first_step, data.validates, quiet)
+    trainer = make_trainer(config, module, export, first_step, data.validates, quiet)
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
@@ -87,11 +87,3 @@ def find_checkpoint(config: TrainingConfig, resume: bool | str | Path) -> Path |
     if last.exists():
         raise UsageError(f"{config.folder} holds a run already; go on with --resume, or give another name=NAME")
     return None
-
-
-def step_of(checkpoint: Path) -> int:
-    """How many steps were done. Only tensors and plain values are read from the file, never code."""
-    try:
-        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
-    except (OSError, RuntimeError, KeyError, ValueError, EOFError, struct.error, pickle.UnpicklingError) as error:
-        raise InputError(f"{checkpoint}: not a checkpoint of a training run, or damaged") from error

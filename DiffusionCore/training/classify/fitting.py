@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
 import warnings
 from pathlib import Path
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch import nn
 
-from ...errors import Cancelled, InputError
+from ...errors import Cancelled
+from ..checkpoint import read_checkpoint
 from .cases import Cases
 from .config import ClassifierConfig, GuidancePhase, LabelPhase
 from .loader import evaluation_loader, training_loader
@@ -42,11 +43,19 @@ def fit_phase(
     """Train `module` to the phase's end and return the averaged network of its best epoch.
 
     Checkpoints `NAME.last.ckpt` and `NAME.best.ckpt` are in the run's folder; with `resume`, training goes on from the
-    former. `seconds` of training end the phase early. Raises `Cancelled` on Ctrl-C.
+    former, and a phase that had come to its end is only loaded. `seconds` of training end the phase early. Raises
+    `InputError` for checkpoints of another network, or damaged, `Cancelled` on Ctrl-C.
     """
+    folder = config.folder
+    start, done = folder / f"{name}.last.ckpt", folder / f"{name}.done"
+    if resume and done.exists():
+        module.seconds_trained = read_checkpoint(start, module)["seconds_trained"]
+        return best_of(folder, name, module)
+    resumed = start if resume and start.is_file() else None
+    if resumed:
+        read_checkpoint(resumed, module)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module=r"lightning\.pytorch")
-    folder = config.folder
     mode = "max" if phase.monitor == "val_auc" else "min"
     best = ModelCheckpoint(folder, f"{name}.best", phase.monitor, mode=mode, enable_version_counter=False)
     last = ModelCheckpoint(
@@ -56,8 +65,8 @@ def fit_phase(
     callbacks: list[Callback] = [best, Stopwatch()]
     if phase.patience:
         callbacks.append(EarlyStopping(phase.monitor, mode=mode, patience=phase.patience))
-    start = folder / f"{name}.last.ckpt"
-    resumed = resume and start.is_file()
+    if resumed:
+        read_checkpoint(start, module)  # refuses in a sentence what Lightning would stumble over
     # one file per start of the run: Lightning's logger begins its file anew
     loggers: list[Logger] = [
         CSVLogger(folder, name="csv", version=f"{name}-{1 + len(list(folder.glob(f'csv/{name}-*')))}")
@@ -83,21 +92,27 @@ def fit_phase(
             module,
             training_loader(train, config.trainer.batch_size, config.seed, config.trainer.balance == "sampling"),
             evaluation_loader(val, 4 * config.trainer.batch_size),
-            ckpt_path=start if resumed else None,
+            ckpt_path=resumed,
             weights_only=True,
         )
     except SystemExit as error:
         raise Cancelled(f"stopped in epoch {module.current_epoch + 1}; go on with --resume") from error
     finally:
         signal.signal(signal.SIGINT, handler)
-    load_best(folder / f"{name}.best.ckpt", module)
-    (folder / f"{name}.done").touch()
+    done.touch()
+    return best_of(folder, name, module)
+
+
+def best_of(folder: Path, name: str, module: Phase) -> nn.Module:
+    """The averaged network of the phase's best checkpoint. Raises `InputError` if that is none of this network."""
+    module.load_state_dict(read_checkpoint(folder / f"{name}.best.ckpt", module)["state_dict"])
     return module.average.module
 
 
-def load_best(path: Path, module: Phase) -> None:
-    """Put the phase's best checkpoint into `module`. Raises `InputError` if it is no checkpoint of this network."""
-    try:
-        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
-    except (OSError, RuntimeError, KeyError) as error:
-        raise InputError(f"{path}: not a checkpoint of this training, or damaged") from error
+def take_over(name: str, source: Path, folder: Path) -> None:
+    """Let the run in `folder` begin with a phase that the run in `source` has finished; one that is there stays."""
+    if (folder / f"{name}.done").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in ("best.ckpt", "last.ckpt", "done"):
+        shutil.copyfile(source / f"{name}.{part}", folder / f"{name}.{part}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import torch
 import yaml
 
 from DiffusionCore.classification import LabelDiffusion, preset
-from DiffusionCore.errors import UsageError
+from DiffusionCore.errors import InputError, UsageError
 from DiffusionCore.metrics.classifier import Predictions
 from DiffusionCore.models import verify_model
 from DiffusionCore.models.classifiers import load_classifier
@@ -140,6 +141,17 @@ def test_a_run_stopped_in_either_phase_and_resumed_ends_with_the_same_weights(pl
         resumed = train(place / "balls.yaml", [f"name={name}"], resume=True, quiet=True)
         whole, again = (load_classifier(model).network.state_dict() for model in (finished / "model", resumed))
         assert all(torch.equal(whole[key], again[key]) for key in whole)
+
+
+@pytest.mark.parametrize("kept", ["guidance.last.ckpt", "labels.last.ckpt"])
+def test_a_damaged_checkpoint_is_refused_in_a_sentence(place, finished, kept):
+    folder = shutil.copytree(finished, place / "runs" / "damaged", dirs_exist_ok=True)
+    if kept == "guidance.last.ckpt":
+        (folder / "guidance.done").unlink()
+    (folder / kept).write_bytes(b"junk")
+    with pytest.raises(InputError, match=f"{kept}: not a checkpoint"):
+        train(place / "balls.yaml", ["name=damaged"], resume=True, quiet=True)
+    shutil.rmtree(folder)
 
 
 def test_a_run_is_not_overwritten_unasked(place, finished):

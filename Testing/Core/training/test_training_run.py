@@ -96,6 +96,35 @@ def test_a_bad_checkpoint_is_refused(world, tmp_path, content, sentence):
         train(world / "tiny.yaml", ["name=bad"], resume=path, quiet=True)
 
 
+class Touch:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+def test_a_checkpoint_from_a_stranger_runs_nothing(world, tmp_path):
+    torch.save({"global_step": 3, "state_dict": Touch(tmp_path / "was here")}, tmp_path / "hostile.ckpt")
+    with pytest.raises(InputError, match="not a checkpoint"):
+        train(world / "tiny.yaml", ["name=bad"], resume=tmp_path / "hostile.ckpt", quiet=True)
+    assert not (tmp_path / "was here").exists()
+
+
+def test_a_checkpoint_of_another_programme_is_refused(world, tmp_path):
+    torch.save({"global_step": 3, "state_dict": {}}, tmp_path / "other.ckpt")
+    with pytest.raises(InputError, match="not a checkpoint of one of these"):
+        train(world / "tiny.yaml", ["name=bad"], resume=tmp_path / "other.ckpt", quiet=True)
+
+
+def test_a_checkpoint_of_another_network_is_refused(world, finished):
+    other = ["network.options={channels: [4, 6], embedding: 8}"]
+    with pytest.raises(InputError, match="a checkpoint of another network, in which .* is .* and here it is"):
+        train(world / "tiny.yaml", other, resume=True, quiet=True)
+
+
 def test_a_run_can_start_from_a_models_weights_alone(world, finished):
     overrides = ["name=continued", f"init={finished / 'model'}", "optimiser.learning_rate=1e-12", "trainer.max_steps=4"]
     folder = train(world / "tiny.yaml", overrides, quiet=True).parent
