@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..models import Model
 
 OUR_STEPS = (1, 8)
-PARTS = ("mr", "mr-other", "mr-four", "mr-spline", "mr-thick", "ct", "ct-plane", "real")
+PARTS = ("mr", "mr-other", "mr-slices", "mr-four", "mr-spline", "mr-thick", "ct", "ct-plane", "real")
 
 
 def superres_table(
@@ -75,43 +75,48 @@ def superres_methods(ours: Sequence[Model], named: Sequence[str], learned: Seque
     for folder in learned:
         (model,) = chosen_models(str(folder), "", ())
         title = f"regression U-Net ({model.card.name})"
-        methods.append(
-            Method(model.card.name, title, "learned", resolver([model], 1), able([model]), model.card.sha256)
-        )
+        methods.append(Method(model.card.name, title, "learned", resolver([model], 1), **knowledge([model])))
     for names in (name for name in named if "," in name):
         models = chosen_models(names, "", ())
         title = " then ".join(model.card.name for model in models)
-        fits = able(models, together=True)
-        methods.append(
-            Method(f"{models[0].card.name}-cascade", title, "cascade", resolver(models), fits, weights(models))
-        )
+        known = knowledge(models, together=True)
+        methods.append(Method(f"{models[0].card.name}-cascade", title, "cascade", resolver(models), **known))
     for steps in OUR_STEPS if ours else ():
         words = "one step" if steps == 1 else f"a sample in {steps} steps"
-        methods.append(
-            Method(f"ours-{steps}", f"ours, {words}", "ours", resolver(ours, steps), able(ours), weights(ours))
-        )
+        methods.append(Method(f"ours-{steps}", f"ours, {words}", "ours", resolver(ours, steps), **knowledge(ours)))
     return methods
 
 
-def weights(models: Sequence[Model]) -> str:
-    """The checksums of the models, in their order."""
-    return " ".join(model.card.sha256 for model in models)
+def knowledge(models: Sequence[Model], together: bool = False) -> dict[str, Any]:
+    """What a `Method` says of itself that runs these models: which cases it was made for, what its answers depend on, and
+    how long it was trained; `together`: all of the models, one after the other, which must make a case's factor."""
+
+    def taken(case: Case) -> Sequence[Model]:
+        return cascade_for(models, case) if together else models_for(models, case)
+
+    def hours(case: Case) -> float | None:
+        each = [model.card.recipe.get("hours") for model in taken(case)]
+        return None if not each or None in each else sum(each)
+
+    checksums = " ".join(model.card.sha256 for model in models)
+    return {"able": lambda case: bool(taken(case)), "made_of": checksums, "hours": hours}
 
 
-def able(models: Sequence[Model], together: bool = False) -> Callable[[Case], bool]:
-    """Whether the models were trained for a case's modality and for the axes that it is coarse along; `together`: and all
-    of them, one after the other, make its factor."""
+def models_for(models: Sequence[Model], case: Case) -> list[Model]:
+    """Of the models the first for each part of a case's work, by modality and axes; none if one has no model."""
     from ..tasks.superres.cascade import axis_groups
 
-    def fits(case: Case) -> bool:
-        own = [model for model in models if model.card.modality == case.modality]
-        patterns = {pattern for _, pattern in axis_groups((1.0, 1.0, 1.0), case.factors)}
-        if not patterns <= {axes for model in own for axes in model.card.resolution.axes}:
-            return False
-        product = math.prod(model.card.resolution.typical for model in models)
-        return not together or math.isclose(product, max(case.factors), rel_tol=1e-5)
+    own = [model for model in models if model.card.modality == case.modality]
+    patterns = [pattern for _, pattern in axis_groups((1.0, 1.0, 1.0), case.factors)]
+    found = [next((m for m in own if pattern in m.card.resolution.axes), None) for pattern in patterns]
+    return [] if None in found else found
 
-    return fits
+
+def cascade_for(models: Sequence[Model], case: Case) -> Sequence[Model]:
+    """All of the models if they are for a case's modality and axes and make its factor together; else none."""
+    product = math.prod(model.card.resolution.typical for model in models)
+    fits = models_for(models, case) and math.isclose(product, max(case.factors), rel_tol=1e-5)
+    return models if fits else []
 
 
 def resolver(models: Sequence[Model], steps: int | None = None) -> Callable[[Given], npt.NDArray[np.float32]]:

@@ -10,15 +10,9 @@ import numpy as np
 from DiffusionCore.benchmark.denoise.case_inputs import CaseInput
 from DiffusionCore.benchmark.denoise.cases import Case
 from DiffusionCore.benchmark.denoise.scores import Scores, ceiling, scores, views
+from DiffusionCore.benchmark.psnr_intervals import Measured, mean_gain, mean_psnr
 from DiffusionCore.benchmark.rivals import Method, Output
-from DiffusionCore.metrics.bootstrap import (
-    FEWEST_SUBJECTS,
-    Interval,
-    over_subjects,
-    paired_over_subjects,
-    paired_within_subjects,
-    within_subjects,
-)
+from DiffusionCore.metrics.bootstrap import Interval
 
 MARKED_UNDER = 3.0  # times the target's own noise
 
@@ -159,33 +153,10 @@ def _summary(rows: list[Row], ours: list[Row] | None) -> Summary:
     method = rows[0].method
     if not _complete(rows):
         return Summary(method, tuple(rows), None, None)
-    gain = _gain(ours, rows) if ours is not None and ours[0].method.name != method.name else None
-    return Summary(method, tuple(rows), _psnr(rows), gain)
+    here = _measured(rows)
+    gain = mean_gain(_measured(ours), here) if ours is not None and ours[0].method.name != method.name else None
+    return Summary(method, tuple(rows), mean_psnr(here), gain)
 
 
-def _psnr(rows: list[Row]) -> Interval:
-    by_subject = _psnr_by_subject(rows)
-    if len(by_subject) >= FEWEST_SUBJECTS:
-        return over_subjects(by_subject)
-    return within_subjects([row.scores.errors for row in rows], transform=_to_psnr)
-
-
-def _gain(ours: list[Row], theirs: list[Row]) -> Interval:
-    by_subject = _psnr_by_subject(ours)
-    if len(by_subject) >= FEWEST_SUBJECTS:
-        return paired_over_subjects(by_subject, _psnr_by_subject(theirs))
-    errors = [[row.scores.errors for row in rows] for rows in (ours, theirs)]
-    return paired_within_subjects(*errors, transform=_to_psnr)
-
-
-def _psnr_by_subject(rows: Sequence[Row]) -> list[float]:
-    """One mean for each subject: what is before a slash in the case's subject."""
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        found.setdefault(row.case.subject.split("/")[0], []).append(row.scores.psnr)
-    return [float(np.mean(values)) for values in found.values()]
-
-
-def _to_psnr(mean_square: np.ndarray) -> np.ndarray:
-    """dB of a mean square that was divided by the squared data range; an error of zero counts as 200 dB."""
-    return -10 * np.log10(np.maximum(mean_square, 1e-20))
+def _measured(rows: Sequence[Row]) -> list[Measured]:
+    return [Measured(row.case.subject, row.scores.psnr, row.scores.errors) for row in rows]

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from DiffusionCore.benchmark.denoise.cases import MR_SLICES as DENOISED_SLICES
+from DiffusionCore.benchmark.denoise.cases import TEST_CASES as DENOISED
 from DiffusionCore.degradation import (
     AxisLowering,
     axis_lowering,
@@ -23,6 +25,7 @@ from DiffusionCore.volume.geometry import crop
 
 MR_ORIGIN = "MR ×2, training origin"
 MR_OTHER = "MR ×2, other origins and contrasts"
+MR_SLICES = "MR ×2 in the plane, slices of eight more subjects"
 MR_FOUR = "MR ×4 (×2 then ×2)"
 MR_SPLINE = "MR ×4 (×2 then ×2), spline pairs"
 MR_THICK = "MR 4 → 1 mm through the plane"
@@ -33,6 +36,7 @@ PARTS = MappingProxyType(
     {
         "mr": MR_ORIGIN,
         "mr-other": MR_OTHER,
+        "mr-slices": MR_SLICES,
         "mr-four": MR_FOUR,
         "mr-spline": MR_SPLINE,
         "mr-thick": MR_THICK,
@@ -52,6 +56,7 @@ class Case:
              `spline`: a cubic spline read at the coarse voxels, with no filter (S2)
              `real`: given as it is, without a truth; its slices are taken to touch
     factors  along (k, j, i)
+    slices   (first, end) of the file's slices that are this subject's, `slice_mm` apart; None: all, as the file says
     """
 
     table: str
@@ -60,6 +65,8 @@ class Case:
     modality: str
     way: str
     factors: tuple[int, int, int]
+    slices: tuple[int, int] | None = None
+    slice_mm: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +91,18 @@ def _head(table: str, way: str, factors: tuple[int, int, int], *names: tuple[str
 _ORIGIN = (("sub-18", "brain_t1/ds002748_sub-18_T1w"), ("sub-46", "brain_t1/ds002748_sub-46_T1w"))
 _OTHER = (
     ("eun", "brain_t1/fnndsc_eun_T1w"),
-    ("p19 T1", "brain_multi/openms_p19_T1"),
-    ("p19 T2", "brain_multi/openms_p19_T2"),
-    ("p19 FLAIR", "brain_multi/openms_p19_FLAIR"),
+    ("p19/T1", "brain_multi/openms_p19_T1"),
+    ("p19/T2", "brain_multi/openms_p19_T2"),
+    ("p19/FLAIR", "brain_multi/openms_p19_FLAIR"),
 )
 TEST_CASES: tuple[Case, ...] = (
     *_head(MR_ORIGIN, "kspace", (2, 2, 2), *_ORIGIN),
     *_head(MR_OTHER, "kspace", (2, 2, 2), *_OTHER),
+    *(
+        Case(MR_SLICES, each.subject, each.file, "MR", "kspace", (1, 2, 2), each.slices, each.slice_mm)
+        for each in DENOISED
+        if each.table == DENOISED_SLICES
+    ),
     *_head(MR_FOUR, "kspace", (4, 4, 4), *_ORIGIN),
     *_head(MR_SPLINE, "spline", (4, 4, 4), *_ORIGIN),
     *_head(MR_THICK, "slices", (4, 1, 1), *_ORIGIN, _OTHER[0]),
@@ -101,8 +113,8 @@ TEST_CASES: tuple[Case, ...] = (
     Case(CT_ALL, "abdomen 3 mm", "ct/totalseg_example_abdomen3mm.nii.gz", "CT", "voxels", (2, 2, 2)),
     Case(CT_PLANE, "CRLM 1004", "ct/crlm_1004_abdomen.nii.gz", "CT", "voxels", (1, 2, 2)),
     Case(CT_PLANE, "head phantom", "ct/phantom_philips_head_soft1mm.nii.gz", "CT", "voxels", (1, 2, 2)),
-    *_head(REAL, "real", (3, 1, 1), ("p12 T1W, 3 mm", "brain_2dthick/openmsL_p12_T1W")),
-    *_head(REAL, "real", (5, 1, 1), ("p12 T2W, 3.3 mm", "brain_2dthick/openmsL_p12_T2W")),
+    *_head(REAL, "real", (3, 1, 1), ("p12/T1W, 3 mm", "brain_2dthick/openmsL_p12_T1W")),
+    *_head(REAL, "real", (5, 1, 1), ("p12/T2W, 3.3 mm", "brain_2dthick/openmsL_p12_T2W")),
 )
 
 
@@ -127,7 +139,8 @@ def scan_of(case: Case, root: Path) -> Path:
 
 def fine_voxels(case: Case, root: Path) -> int:
     """About how many voxels the case's result has, by the file's header."""
-    size = math.prod(read_header(scan_of(case, root)).shape)
+    shape = read_header(scan_of(case, root)).shape
+    size = math.prod(shape if case.slices is None else (case.slices[1] - case.slices[0], *shape[1:]))
     return size * math.prod(case.factors) if case.way == "real" else size
 
 
@@ -135,6 +148,9 @@ def given(case: Case, root: Path, size: tuple[int, int, int] | None = None) -> G
     """Read the case's scan under `root`, cut it to whole coarse voxels (and to `size` fine ones about its middle, if
     given), and make it coarse. Raises `InputError` if the scan is not there."""
     scan = read_volume(scan_of(case, root), modality=case.modality)
+    if case.slices is not None:
+        apart = np.diag([1.0, 1.0, case.slice_mm / scan.spacing[0], 1.0])
+        scan = Volume(scan.voxels[slice(*case.slices)], scan.ijk_to_ras @ apart, case.modality)
     if case.way == "real":
         coarse = _middle(scan, size, (1, 1, 1))
         axes = tuple(

@@ -14,9 +14,10 @@ from DiffusionCore.benchmark.superres.cases import Case
 from DiffusionCore.benchmark.superres.methods import Method
 from DiffusionCore.benchmark.superres.pictures import Panel
 from DiffusionCore.benchmark.superres.scores import Row
+from DiffusionCore.metrics import Blocks
 from DiffusionCore.volume.atomic import atomic_file
 
-MEASURED = 1  # to be raised when something else is measured, or otherwise
+MEASURED = 2  # to be raised when something else is measured, or otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +42,21 @@ def read_kept(path: Path, case: Case) -> Kept | None:
         return None
     with np.load(path, allow_pickle=False) as found:
         record = json.loads(str(found["record"]))
-        return Kept(tuple(Row(case, **row) for row in record["rows"]), Panel(found["image"], **record["panel"]))
+        rows = []
+        for number, row in enumerate(record["rows"]):
+            known = f"sums{number}" in found
+            errors = Blocks(found[f"sums{number}"], found[f"counts{number}"]) if known else None
+            rows.append(Row(case, **row, errors=errors))
+        return Kept(tuple(rows), Panel(found["image"], **record["panel"]))
 
 
 def write_kept(path: Path, kept: Kept) -> None:
     """Keep it; the file appears when it is whole."""
-    rows = [{name: value for name, value in vars(row).items() if name != "case"} for row in kept.rows]
+    rows = [{name: value for name, value in vars(row).items() if name not in ("case", "errors")} for row in kept.rows]
     panel = {name: value for name, value in vars(kept.panel).items() if name != "image"}
+    arrays = {"image": kept.panel.image}
+    for number, row in enumerate(kept.rows):
+        if row.errors is not None:
+            arrays |= {f"sums{number}": row.errors.sums, f"counts{number}": row.errors.counts}
     with atomic_file(path, overwrite=True) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, record=json.dumps({"rows": rows, "panel": panel}), image=kept.panel.image)
+        np.savez_compressed(file, record=json.dumps({"rows": rows, "panel": panel}), **arrays)

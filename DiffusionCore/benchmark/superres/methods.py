@@ -21,6 +21,7 @@ class Method:
     run      what it makes of a coarse scan, on the fine grid in the scan's units
     able     whether it was made for such cases
     made_of  what its answers depend on beside its name: checksums of weights
+    hours    of training behind what it makes of a case; None where there is none, or nobody tells
     """
 
     name: str
@@ -29,6 +30,7 @@ class Method:
     run: Callable[[Given], npt.NDArray[np.float32]]
     able: Callable[[Case], bool] = lambda case: True
     made_of: str = ""
+    hours: Callable[[Case], float | None] = lambda case: None
 
 
 INTERPOLATING: tuple[Method, ...] = (

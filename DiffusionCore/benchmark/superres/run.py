@@ -32,6 +32,7 @@ from DiffusionCore.benchmark.superres.kept import Kept, place_of, read_kept, wri
 from DiffusionCore.benchmark.superres.methods import INTERPOLATING, Method
 from DiffusionCore.benchmark.superres.pictures import panel_of, write_picture
 from DiffusionCore.benchmark.superres.report import write_report
+from DiffusionCore.benchmark.superres.results import tables_of
 from DiffusionCore.benchmark.superres.scores import Row, rows_of
 from DiffusionCore.errors import UsageError
 from DiffusionCore.progress import Progress, silent
@@ -88,8 +89,8 @@ def run_superres_benchmark(
         raise UsageError("there is no super-resolution model to compare; name one with --model")
     if not set(parts) <= set(PARTS):
         raise UsageError(f"--parts of superres are {', '.join(PARTS)}, got {','.join(parts)}")
-    tables = {PARTS[part] for part in parts}
-    chosen = [case for case in cases if not parts or case.table in tables]
+    wanted = {PARTS[part] for part in parts}
+    chosen = [case for case in cases if not parts or case.table in wanted]
     progress = progress or silent()
     size, out_folder = (QUICK_SIZE, out_folder / "quick") if quick else (None, out_folder)
     folder = ignored_folder(cache or out_folder / "cache" / "superres")
@@ -122,11 +123,12 @@ def run_superres_benchmark(
         speed = measured_speed(speed_of, quick)
     progress.finish()
     name = "-".join(("superres", *parts))
-    gates = (*verdicts(rows, ours[0]), *([] if speed is None else [speed.verdict]))
+    tables = tables_of(rows, ours[0])
+    gates = (*verdicts(tables, ours[0]), *([] if speed is None else [speed.verdict]))
     return SuperresBenchmark(
         tuple(rows),
         gates,
-        (*write_report(out_folder, name, rows, gates, speed), *pictures.values()),
+        (*write_report(out_folder, name, tables, gates, speed), *pictures.values()),
     )
 
 
@@ -152,7 +154,7 @@ def measured(method: Method, scan: Given) -> Kept:
     """A method's result on a scan, in figures and as part of a picture."""
     watch = Stopwatch()
     voxels = method.run(scan)
-    rows = rows_of(scan, method.name, method.title, method.kind, voxels, *watch.read())
+    rows = rows_of(scan, method, voxels, *watch.read())
     return Kept(tuple(rows), panel_of(scan, voxels))
 
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED
 from DiffusionCore.benchmark.superres.cases import Case, Given
+from DiffusionCore.benchmark.superres.methods import Method
 from DiffusionCore.degradation import lowered
-from DiffusionCore.metrics import edge_profile, evaluate, find_edges, rise_distance, tissue_mask
+from DiffusionCore.metrics import (
+    Blocks,
+    blocks_of,
+    edge_profile,
+    evaluate,
+    find_edges,
+    rise_distance,
+    tissue_mask,
+    windowed,
+)
 from DiffusionCore.volume import Volume
 
 
@@ -23,6 +33,8 @@ class Row:
     consistency  RMS of (result made coarse again - coarse scan) in tissue, over the coarse scan's p99.5 there
     kind         as of `Method`
     seconds      of the run that made it; `others` the processors that other work took meanwhile, None where nobody tells
+    hours        of training behind the method on this case; None where there is none, or nobody tells
+    errors       squared errors over the squared data range, in blocks, for intervals; None without a truth
     """
 
     case: Case
@@ -36,6 +48,8 @@ class Row:
     consistency: float
     seconds: float
     others: float | None = None
+    hours: float | None = None
+    errors: Blocks | None = field(default=None, compare=False)
 
     @property
     def disturbed(self) -> bool:
@@ -45,24 +59,38 @@ class Row:
 
 def rows_of(
     scan: Given,
-    name: str,
-    title: str,
-    kind: str,
+    method: Method,
     voxels: npt.NDArray[np.float32],
     seconds: float,
     others: float | None = None,
 ) -> list[Row]:
     """A row for each window of the modality (MR: one)."""
+    of_method = {"case": scan.case, "method": method.name, "title": method.title, "kind": method.kind}
+    of_run = {"seconds": seconds, "others": others, "hours": method.hours(scan.case)}
     agreement = consistency_of(scan, voxels)
+    unknown = float("nan")
     if scan.truth is None:
-        return [Row(scan.case, name, title, kind, "", *[float("nan")] * 3, agreement, seconds, others)]
+        return [
+            Row(**of_method, **of_run, window="", psnr=unknown, ssim=unknown, rise_mm=unknown, consistency=agreement)
+        ]
     result = Volume(voxels, scan.truth.ijk_to_ras, scan.case.modality)
     rise = edge_rise(scan, voxels)
+    tissue = tissue_mask(scan.truth.voxels, scan.case.modality)
     found = []
-    for row in evaluate(result, scan.truth).rows:
-        window = "" if row.window is None else f"{row.window[0]:g} to {row.window[1]:g} HU"
-        measured = (row.psnr, row.ssim, rise, agreement, seconds, others)
-        found.append(Row(scan.case, name, title, kind, window, *measured))
+    for row in evaluate(result, scan.truth, tissue).rows:
+        seen = [v if row.window is None else windowed(v, row.window) for v in (voxels, scan.truth.voxels)]
+        found.append(
+            Row(
+                **of_method,
+                **of_run,
+                window="" if row.window is None else f"{row.window[0]:g} to {row.window[1]:g} HU".replace("-", "−"),
+                psnr=row.psnr,
+                ssim=row.ssim,
+                rise_mm=rise,
+                consistency=agreement,
+                errors=blocks_of(((seen[0] - seen[1]) / np.float32(row.data_range)) ** 2, tissue),
+            )
+        )
     return found
 
 

@@ -13,12 +13,15 @@ import pytest
 from DiffusionCore.benchmark.superres.cases import (
     CT_ALL,
     MR_ORIGIN,
+    MR_OTHER,
+    MR_SLICES,
     MR_SPLINE,
     MR_THICK,
     PARTS,
     REAL,
     TEST_CASES,
     Case,
+    fine_voxels,
     given,
     picture_name,
 )
@@ -27,12 +30,14 @@ from DiffusionCore.benchmark.superres.goal import SpeedRow
 from DiffusionCore.benchmark.superres.interpolations import CONSISTENT, INTERPOLATIONS, interpolate
 from DiffusionCore.benchmark.superres.kept import place_of
 from DiffusionCore.benchmark.superres.methods import INTERPOLATING, Method
+from DiffusionCore.benchmark.superres.results import Table, tables_of
 from DiffusionCore.benchmark.superres.run import run_superres_benchmark
-from DiffusionCore.benchmark.superres.scores import Row, consistency_of, edge_rise
+from DiffusionCore.benchmark.superres.scores import Row, consistency_of, edge_rise, rows_of
 from DiffusionCore.errors import InputError, UsageError
+from DiffusionCore.metrics import Blocks
 from DiffusionCore.models import load_model
 from DiffusionCore.progress import Progress
-from DiffusionCore.volume import Volume, write_volume
+from DiffusionCore.volume import Volume, read_volume, write_volume
 from DiffusionCore.volume.geometry import to_ras
 
 CASES = (
@@ -96,6 +101,24 @@ def test_the_truth_is_consistent_and_its_edges_are_the_sharpest(root: Path) -> N
     assert edge_rise(scan, scan.truth.voxels) < rises[CONSISTENT] <= rises["bspline-3"] < rises["linear"]
 
 
+def test_the_blocks_of_a_row_hold_its_psnr(root: Path) -> None:
+    """In CT of what the window shows, so that the interval is about the figure beside it."""
+    for modality in ("MR", "CT"):
+        scan = given(replace(CASES[1], modality=modality, way="voxels"), root)
+        for found in rows_of(scan, INTERPOLATING[1], interpolate("linear", scan), 1.0):
+            blocks = found.errors
+            assert -10 * np.log10(blocks.sums.sum() / blocks.counts.sum()) == pytest.approx(found.psnr, abs=1e-3)
+
+
+def test_a_subject_of_a_stack_has_its_own_slices(root: Path) -> None:
+    case = replace(CASES[0], table=MR_SLICES, factors=(1, 2, 2), slices=(10, 15), slice_mm=2.8)
+    scan, whole = given(case, root), read_volume(root / "ball.nii.gz")
+    assert scan.truth.shape == (5, 48, 50) and scan.coarse.shape == (5, 24, 25)
+    np.testing.assert_array_equal(scan.truth.voxels, whole.voxels[10:15])
+    np.testing.assert_allclose(scan.coarse.spacing, (2.8, 2 * whole.spacing[1], 2 * whole.spacing[2]))
+    assert fine_voxels(case, root) == 5 * 48 * 50
+
+
 def test_a_run_writes_tables_and_pictures(root: Path, tmp_path: Path) -> None:
     perfect = Method("ours-1", "ours", "ours", lambda scan: interpolate(CONSISTENT, scan))
     never = Method("rival", "rival", "learned", lambda scan: pytest.fail("not able"), able=lambda case: False)
@@ -103,7 +126,7 @@ def test_a_run_writes_tables_and_pictures(root: Path, tmp_path: Path) -> None:
     assert {path.name for path in found.files} >= {"superres.md", "superres.csv"}
     assert sum(path.suffix == ".png" for path in found.files) == 3
     page = (tmp_path / "out" / "superres.md").read_text(encoding="utf-8")
-    assert "| ours |" in page and "rival" not in page
+    assert "| **ours** |" in page and "| rival" not in page and "PSNR, dB, within this subject" in page
     for path in found.files:
         assert path.stat().st_size > 100
         assert path.suffix != ".png" or path.name in page
@@ -132,7 +155,10 @@ def test_what_was_measured_is_kept_and_parts_make_the_whole(root: Path, tmp_path
     runs.clear()
     again = run_superres_benchmark(tmp_path, root, [ours], cases=CASES)
     assert not runs and again.gates == whole.gates
-    assert [row for row in whole.rows if row.case.table == MR_ORIGIN] == list(part.rows)
+    kept = [row for row in whole.rows if row.case.table == MR_ORIGIN]
+    assert kept == list(part.rows)
+    for old, new in zip(part.rows, kept, strict=True):
+        np.testing.assert_array_equal(old.errors.sums, new.errors.sums)
     run_superres_benchmark(tmp_path, root, [replace(ours, made_of="others")], cases=CASES[:1])
     assert runs == [MR_ORIGIN] * 2
     with pytest.raises(UsageError, match="--parts of superres are mr, mr-other"):
@@ -197,24 +223,48 @@ def test_the_goal_of_speed_is_a_gate() -> None:
     assert "128×128×64" in fast.verdict.gate and "9.0 s" in fast.in_words and "1.0 GiB" in fast.in_words
 
 
-def test_gates_are_about_means_over_subjects_and_the_worst_consistency() -> None:
-    def row(method: str, kind: str, psnr: float, table: str, consistency: float = 0.0) -> Row:
-        case = replace(CASES[0], table=table)
-        return Row(case, method, method, kind, "", psnr, 0.9, 1.0, consistency, 0.0)
+def row(method: str, kind: str, psnr: float, table: str, subject: str = "a", **more: object) -> Row:
+    """A row of one scan whose blocks all have the error of `psnr`."""
+    case = replace(CASES[0], table=table, subject=subject)
+    errors = Blocks(np.full(8, 10 ** (-psnr / 10)), np.ones(8))
+    figures = {"window": "", "ssim": 0.9, "rise_mm": 1.0, "consistency": 0.0, "seconds": 0.0, "errors": errors}
+    return Row(case, method, method, kind, psnr=psnr, **{**figures, **more})
 
+
+def test_gates_are_about_means_over_subjects_and_the_worst_consistency() -> None:
     rows = [
-        *(row("ours-1", "ours", p, MR_ORIGIN, c) for p, c in ((32.0, 0.001), (34.0, 0.02))),
-        *(row("bspline-5", "interpolation", p, MR_ORIGIN) for p in (31.0, 32.0)),
-        *(row("u-net", "learned", p, MR_ORIGIN) for p in (33.0, 33.1)),
+        row("ours-1", "ours", 32.0, MR_ORIGIN, "a", consistency=0.001, hours=2.0),
+        row("ours-1", "ours", 34.0, MR_ORIGIN, "b", consistency=0.02, hours=2.0),
+        *(row("bspline-5", "interpolation", p, MR_ORIGIN, s) for p, s in ((31.0, "a"), (32.0, "b"))),
+        *(row("u-net", "learned", p, MR_ORIGIN, s, hours=1.0) for p, s in ((33.0, "a"), (33.1, "b"))),
         row("ours-1", "ours", 30.0, CT_ALL),
         row("bspline-3", "interpolation", 28.0, CT_ALL),
     ]
-    found = {(v.table, v.gate): v for v in verdicts(rows, "ours-1")}
+    found = {(v.table, v.gate): v for v in verdicts(tables_of(rows, "ours-1"), "ours-1")}
     best = found[MR_ORIGIN, "≥ best interpolation +1.5 dB"]
-    assert (best.measured, best.holds) == ("+1.50 dB (bspline-5)", True)
-    assert found[MR_ORIGIN, "≥ regression U-Net -0.1 dB"].holds
+    assert (best.measured, best.holds) == ("+1.50 dB [+1.50, +1.50] (bspline-5)", True)
+    learned = found[MR_ORIGIN, "≥ regression U-Net −0.1 dB (2.0 h of training against 1.0)"]
+    assert learned.holds and learned.measured.startswith("−0.05 dB")
     assert not found[MR_ORIGIN, "consistency ≤ 1 %"].holds
-    assert found[CT_ALL, "≥ B-spline +1 dB"].measured == "+2.00 dB (bspline-3)"
+    assert found[CT_ALL, "≥ B-spline +1 dB"].measured == "+2.00 dB [+2.00, +2.00] (bspline-3)"
+
+
+def test_intervals_are_within_few_subjects_and_over_many() -> None:
+    """Gains are paired: what all methods find hard in one subject does not widen them."""
+
+    def table(*subjects: str) -> Table:
+        easy = [30 + 3 * number for number, _ in enumerate(subjects)]
+        rows = [row("ours-1", "ours", p + 2, MR_OTHER, s) for p, s in zip(easy, subjects, strict=True)]
+        rows += [row("linear", "interpolation", p, MR_OTHER, s) for p, s in zip(easy, subjects, strict=True)]
+        (found,) = tables_of(rows, "ours-1")
+        return found
+
+    few, many = table("eun", "p19/T1", "p19/T2"), table(*"abcdef")
+    ours, linear = many.summaries
+    assert few.of("linear").psnr.label == "within these 2 subjects" and linear.psnr.label == "over 6 subjects"
+    assert linear.psnr.estimate == pytest.approx(37.5) and linear.psnr.high - linear.psnr.low > 5
+    assert ours.gain is None and few.of("linear").gain.estimate == pytest.approx(2)
+    assert (linear.gain.low, linear.gain.high) == pytest.approx((2, 2))
 
 
 def test_what_is_missing_is_said(root: Path, tmp_path: Path) -> None:
@@ -235,7 +285,7 @@ def test_ours_are_used_for_what_they_were_trained_for(make_model: Callable[..., 
     assert [one.able(case) for case in CASES[:2]] == [True, False]
     scan = given(CASES[0], root)
     assert one.run(scan).shape == scan.truth.shape
-    assert one.made_of == load_model(folder).card.sha256
+    assert one.made_of == load_model(folder).card.sha256 and one.hours(CASES[0]) is None
 
 
 def test_the_command_runs_a_part(
