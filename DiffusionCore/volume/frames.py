@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 from ..errors import OutputError, UsageError
 from .atomic import atomic_file
 from .formats import NIFTI, input_format, output_format, suffix_of
-from .nifti import refuse_shear, write_nifti
+from .nifti import header_for, parse_header, refuse_shear, write_header
 from .streams import gzip_to_write, open_to_read, write_voxels
 from .volume import Volume
 from .voxel_checks import storable
@@ -50,13 +51,10 @@ def write_frames(
         if not force:
             refuse_shear(first, path)
         first = first.with_voxels(storable(first.voxels))
-        header = _header(first, temporary, count, seconds_apart)
-        with temporary.open("wb") as file:
-            if suffix_of(path) == ".nii.gz":
-                with gzip_to_write(file) as stream:
-                    _write(stream, header, first, volumes, path, count)
-            else:
-                _write(file, header, first, volumes, path, count)
+        compressed = suffix_of(path) == ".nii.gz"
+        with temporary.open("wb") as file, gzip_to_write(file) if compressed else nullcontext(file) as stream:
+            write_header(stream, _header(first, count, seconds_apart))
+            _write(stream, first, volumes, path, count)
     return path
 
 
@@ -64,25 +62,15 @@ def read_seconds_apart(path: str | os.PathLike[str]) -> float | None:
     """The time from one volume to the next of a 4D NIfTI file; None where its header, or another format, is silent."""
     if input_format(Path(path)) != NIFTI:
         return None
-    header = _parse(Path(path))
+    with open_to_read(Path(path)) as stream:
+        header = parse_header(stream, Path(path).name)
     unit, step = _SECONDS.get(int(header["xyzt_units"]) & _TIME_BITS), float(header["pixdim"][4])
     return step * unit if unit and np.isfinite(step) and step > 0 else None
 
 
-def _parse(path: Path) -> Nifti1Header:
-    from nibabel.nifti1 import Nifti1Header
-    from nibabel.nifti2 import Nifti2Header
-
-    with open_to_read(path) as stream:
-        block = stream.read(540)
-    size = 540 if 540 in (int.from_bytes(block[:4], "little"), int.from_bytes(block[:4], "big")) else 348
-    return (Nifti2Header if size == 540 else Nifti1Header)(block[:size], check=False)
-
-
-def _header(first: Volume, scratch: Path, count: int, seconds_apart: float | None) -> Nifti1Header:
-    """The header that `write_nifti` gives the first volume, with the fourth dimension added."""
-    write_nifti(first, scratch, compressed=False)
-    header = _parse(scratch)
+def _header(first: Volume, count: int, seconds_apart: float | None) -> Nifti1Header:
+    """The first volume's header with the fourth dimension added."""
+    header = header_for(first)
     header.set_data_shape((*first.shape[::-1], count))
     if seconds_apart:
         header["pixdim"][4] = seconds_apart
@@ -90,11 +78,7 @@ def _header(first: Volume, scratch: Path, count: int, seconds_apart: float | Non
     return header
 
 
-def _write(
-    stream: IO[bytes], header: Nifti1Header, first: Volume, rest: Iterator[Volume], path: Path, count: int
-) -> None:
-    stream.write(header.binaryblock)
-    stream.write(bytes(4))  # no extensions follow
+def _write(stream: IO[bytes], first: Volume, rest: Iterator[Volume], path: Path, count: int) -> None:
     write_voxels(stream, first.voxels)
     written = 1
     for volume in rest:

@@ -58,6 +58,7 @@ def normalisation_for(volume: Volume, kind: str) -> Normalisation:
 
 def percentile_above_zero(voxels: np.ndarray, percent: float) -> float | None:
     """`np.percentile` of the finite voxels above zero, exactly; None if there is none."""
+    voxels = voxels.view(np.uint8) if voxels.dtype.kind == "b" else voxels
     if voxels.dtype.kind in "iu" and voxels.dtype.itemsize <= 2:
         # Counting is twice as fast as sorting. Negative values wrap to the upper half and are cut off there.
         counts = np.bincount(voxels.ravel().view(f"u{voxels.dtype.itemsize}"))[: np.iinfo(voxels.dtype).max + 1]

@@ -6,6 +6,7 @@ so that its bytes in order are a (K, J, I) array; its world is RAS, in millimetr
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -104,9 +105,16 @@ def refuse_shear(volume: Volume, path: Path) -> None:
 
 
 def write_nifti(volume: Volume, path: Path, compressed: bool) -> None:
-    """Write the volume's voxels, in their own type, with its matrix as sform and qform (code 1, scanner).
+    """Write the volume's voxels, in their own type, with the header of `header_for`."""
+    with path.open("wb") as file, gzip_to_write(file) if compressed else nullcontext(file) as stream:
+        write_header(stream, header_for(volume))
+        write_voxels(stream, volume.voxels)
 
-    A header holds the matrix in single precision: places come back within about 1e-7 of their distance from the origin.
+
+def header_for(volume: Volume) -> Nifti1Header:
+    """The header of a volume's file, with its matrix as sform and qform (code 1, scanner).
+
+    It holds the matrix in single precision: places come back within about 1e-7 of their distance from the origin.
     Of a sheared grid only the sform is written, so that no reader takes a qform that is wrong.
     """
     import nibabel.nifti1
@@ -127,12 +135,12 @@ def write_nifti(volume: Volume, path: Path, compressed: bool) -> None:
     stated = stated_modality(volume)
     header["descrip"] = f"{_WRITTEN_AS}{stated}" if stated else "DiffusionCore"
     header["vox_offset"] = int(header["sizeof_hdr"]) + 4
-    with path.open("wb") as file:
-        if compressed:
-            with gzip_to_write(file) as stream:
-                _write(stream, header, volume.voxels)
-        else:
-            _write(file, header, volume.voxels)
+    return header
+
+
+def write_header(stream: IO[bytes], header: Nifti1Header) -> None:
+    """Write a header and, with it, that no extensions follow."""
+    stream.write(header.binaryblock + bytes(4))
 
 
 def rescale(stored: np.ndarray, slope: float, inter: float) -> np.ndarray:
@@ -155,14 +163,8 @@ def rescale(stored: np.ndarray, slope: float, inter: float) -> np.ndarray:
     return values
 
 
-def _write(stream: IO[bytes], header: Nifti1Header, voxels: np.ndarray) -> None:
-    stream.write(header.binaryblock)
-    stream.write(bytes(4))  # no extensions follow
-    write_voxels(stream, voxels)
-
-
 def _read_layout(stream: IO[bytes], name: str) -> _Layout:
-    header = _parse(stream, name)
+    header = parse_header(stream, name)
     dtype = _scalar_dtype(header, name)
     shape, frames = _sizes(header, name)
     matrix = _matrix(header, name)
@@ -184,7 +186,8 @@ def _read_layout(stream: IO[bytes], name: str) -> _Layout:
     )
 
 
-def _parse(stream: IO[bytes], name: str) -> Nifti1Header:
+def parse_header(stream: IO[bytes], name: str) -> Nifti1Header:
+    """The header that a stream begins with. Raises `InputError`, beginning with `name`, if it is none of a .nii file."""
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
 
@@ -239,6 +242,7 @@ def _sizes(header: Nifti1Header, name: str) -> tuple[tuple[int, int, int], int]:
 
 def _matrix(header: Nifti1Header, name: str) -> np.ndarray:
     """ijk to RAS, mm, chosen as nibabel does: sform, else qform, else spacing alone."""
+    header["pixdim"][0] = -1.0 if header["pixdim"][0] < 0 else 1.0  # files hold 0 too, which the standard takes for 1
     flat = int(header["dim"][0])
     for axis, letter in enumerate("ijk", start=1):
         spacing = float(header["pixdim"][axis])

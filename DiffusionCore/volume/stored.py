@@ -68,10 +68,16 @@ def read_stored(name: str, stored: Stored, frame: int | None) -> Volume:
 
 
 def detached(path: Path, named: str) -> Path:
-    """The file that a header at `path` names for its voxels. Raises `InputError` if there is none, or several."""
-    if "%" in named or named.split()[0].upper() == "LIST":
+    """The file that a header at `path` names for its voxels: beside it or below, so that a scan from elsewhere cannot
+    have any file of this machine read. Raises `InputError` if there is none, or several.
+    """
+    if "%" in named or named.upper().split()[:1] == ["LIST"]:
         raise InputError(f"{path.name}: its voxels are in several files, which is not read; save it as one file first")
     file = path.parent / named
+    if not named or Path(named).is_absolute() or ".." in Path(named).parts:
+        raise InputError(
+            f"{path.name}: its voxels are not in a file beside it; put them there, and name it in the header"
+        )
     if not file.is_file():
         raise InputError(f"{path.name}: its voxels are in {Path(named).name}, which is not there; put it beside it")
     return file

@@ -17,7 +17,7 @@ MODALITIES = ("CT", "MR", "LABEL", "OTHER")
 class Volume:
     """A scalar image on a regular grid; immutable.
 
-    voxels      (K, J, I), as SimpleITK and Slicer give them: `voxels[k, j, i]`; made read-only
+    voxels      (K, J, I), as SimpleITK and Slicer give them: `voxels[k, j, i]`; made read-only, in native byte order
     ijk_to_ras  (4, 4) float64, mm: right-anterior-superior place of the centre of voxel (i, j, k); may be oblique,
                 left-handed, anisotropic or sheared
     modality    "CT" (values are HU), "MR", "LABEL" or "OTHER"
@@ -41,14 +41,14 @@ class Volume:
             raise InputError(f"the volume is empty ({'×'.join(map(str, voxels.shape))})")
         if voxels.dtype.kind not in "iufb":
             raise InputError(f"a volume holds numbers, got {voxels.dtype}")
-        if matrix.shape != (4, 4) or not np.all(np.isfinite(matrix)):
-            raise InputError("the volume's ijk-to-RAS matrix is not a finite 4×4 matrix")
+        if matrix.shape != (4, 4) or not np.all(np.isfinite(matrix)) or not np.allclose(matrix[3], (0, 0, 0, 1)):
+            raise InputError("the volume's ijk-to-RAS matrix is not a finite 4×4 matrix that ends in 0 0 0 1")
         spacing = np.linalg.norm(matrix[:3, :3], axis=0)
         if spacing.min() <= 0 or abs(np.linalg.det(matrix[:3, :3] / spacing)) < 1e-6:
             raise InputError("the volume's ijk-to-RAS matrix is singular; its grid has no extent along some axis")
         if self.modality not in MODALITIES:
             raise InputError(f"modality must be one of {', '.join(MODALITIES)}, got {self.modality!r}")
-        voxels = voxels.view()
+        voxels = voxels.view() if voxels.dtype.isnative else voxels.astype(voxels.dtype.newbyteorder("="))
         voxels.flags.writeable = False
         matrix.flags.writeable = False
         object.__setattr__(self, "voxels", voxels)

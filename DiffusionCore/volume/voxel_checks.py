@@ -55,4 +55,4 @@ def storable(voxels: np.ndarray) -> np.ndarray:
         for smaller in (np.int32, np.uint32):
             if np.iinfo(smaller).min <= low and high <= np.iinfo(smaller).max:
                 return voxels.astype(smaller)
-    return voxels if voxels.dtype.isnative else voxels.astype(voxels.dtype.newbyteorder("="))
+    return voxels

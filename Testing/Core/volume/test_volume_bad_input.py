@@ -173,6 +173,14 @@ def test_singular_and_infinite_matrices(tmp_path: Path) -> None:
         read_volume(path)
 
 
+def test_matrix_whose_last_row_is_no_affine_s_and_foreign_byte_order() -> None:
+    with pytest.raises(InputError, match="ends in 0 0 0 1"):
+        Volume(VOXELS, np.vstack([np.eye(4)[:3], [0, 0, 1, 1]]))
+    turned = Volume(VOXELS.astype(VOXELS.dtype.newbyteorder()), np.eye(4))
+    assert turned.voxels.dtype == VOXELS.dtype
+    np.testing.assert_array_equal(turned.voxels, VOXELS)
+
+
 def test_qform_that_is_no_rotation(tmp_path: Path) -> None:
     path = nifti(tmp_path / "q.nii", VOXELS, {252: short(1, 0), 256: real(0.9, 0.9, 0.9)})
     with pytest.raises(InputError, match="no rotation"):

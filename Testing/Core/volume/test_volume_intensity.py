@@ -52,14 +52,15 @@ def test_mr_is_scaled_by_its_bright_tissue_and_ct_by_1000_hu() -> None:
         normalisation_for(Volume(voxels * 0, np.eye(4)), "p99.5")
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "uint16", "int32", "float32", "float64"])
 @pytest.mark.parametrize("percent", [0, 0.1, 50, 99.5, 100])
 def test_percentile_is_numpy_s_for_every_type(dtype: str, percent: float) -> None:
     rng = np.random.default_rng(3)
     high = 120 if dtype == "int8" else 250
     voxels = rng.integers(0 if dtype[0] == "u" else -100, high, (7, 9, 11)).astype(dtype)
+    numbers = voxels.view(np.uint8) if dtype == "bool" else voxels  # of truths NumPy has no percentile
     assert percentile_above_zero(voxels, percent) == pytest.approx(
-        np.percentile(voxels[voxels > 0], percent), rel=1e-12
+        np.percentile(numbers[numbers > 0], percent), rel=1e-12
     )
     assert percentile_above_zero(np.zeros((2, 2, 2), dtype), percent) is None
     assert percentile_above_zero(voxels[:, ::2, ::3], percent) is not None  # views are no problem

@@ -81,6 +81,18 @@ def test_matrix_is_the_one_nibabel_takes(tmp_path: Path, sform: int, qform: int)
     np.testing.assert_array_equal(read_volume(path).ijk_to_ras, nib.load(path).affine)
 
 
+@pytest.mark.parametrize(("qfac", "k"), [(0.0, 3.0), (np.nan, 3.0), (-2.0, -3.0)])
+def test_qfac_other_than_one_counts_by_its_sign_as_the_standard_has_it(tmp_path: Path, qfac: float, k: float) -> None:
+    image = nib.Nifti1Image(counting().T, None)
+    image.header.set_zooms((0.5, 0.75, 3.0))
+    image.set_qform(np.diag([0.5, 0.75, 3.0, 1.0]), code=1)
+    path = saved(image, tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    content[76:80] = np.float32(qfac).tobytes()
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_volume(path).ijk_to_ras, np.diag([0.5, 0.75, k, 1.0]))
+
+
 @pytest.mark.parametrize(("unit", "factor"), [("meter", 1000.0), ("micron", 1e-3), ("mm", 1.0), ("unknown", 1.0)])
 def test_lengths_in_metres_and_microns_become_millimetres(tmp_path: Path, unit: str, factor: float) -> None:
     image = nib.Nifti1Image(counting().T, OBLIQUE)

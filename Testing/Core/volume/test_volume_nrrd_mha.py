@@ -125,6 +125,19 @@ def test_other_byte_orders_packings_and_places_of_the_data(tmp_path: Path) -> No
         np.testing.assert_array_equal(read_volume(tmp_path / name).voxels, counting(), err_msg=name)
 
 
+@pytest.mark.parametrize("place", ["../secret.raw", "/etc/hostname", "sub/../../secret.raw", ""])
+def test_data_elsewhere_on_the_machine_are_not_read(tmp_path: Path, place: str) -> None:
+    (tmp_path / "secret.raw").write_bytes(counting().tobytes())
+    (tmp_path / "scans" / "sub").mkdir(parents=True)
+    header = tmp_path / "scans" / "a.mhd"
+    header.write_text(f"NDims = 3\nDimSize = 4 3 2\nElementType = MET_SHORT\nElementDataFile = {place}\n")
+    with pytest.raises(InputError, match="not in a file beside it"):
+        read_volume(header)
+    if place:
+        with pytest.raises(InputError, match="not in a file beside it"):
+            read_volume(nrrd(tmp_path / "scans" / "b.nhdr", {"data file": place}, b""))
+
+
 def test_what_is_not_read_is_said(tmp_path: Path) -> None:
     text = nrrd(tmp_path / "a.nrrd", {"encoding": "ascii"}, b"1 2 3")
     with pytest.raises(InputError, match="ascii encoding is not read; save it with raw or gzip"):
