@@ -39,14 +39,17 @@ class DiffusionEnhance(ScriptedLoadableModule):
         self.parent.acknowledgementText = _(
             "The bundled models were trained on public scans; their cards name the sources and licences."
         )
-        slicer.app.connect("startupCompleted()", registerSampleData)
+        slicer.app.connect("startupCompleted()", register)
 
 
-def registerSampleData() -> None:
-    """Show the module's sample scans in the Sample Data module."""
+def register() -> None:
+    """Make the module's sample scans and layouts known, once the other modules are there."""
     from DiffusionEnhanceLib.sample_data import register_sample_data
 
+    from DiffusionCore.slicerbridge.layouts import register_layouts
+
     register_sample_data()
+    register_layouts()
 
 
 class DiffusionEnhanceWidget(ModuleWidget):

@@ -17,8 +17,9 @@ TITLES = {False: "saliency", True: "probability, unvalidated"}
 
 
 def slice_views() -> tuple[str, ...]:
-    """The slice views of the layout that is shown."""
-    return tuple(slicer.app.layoutManager().sliceViewNames())
+    """The slice views of the layout that is shown; none in an application without a main window."""
+    manager = slicer.app.layoutManager()
+    return () if manager is None else tuple(manager.sliceViewNames())
 
 
 def jump_to(place: tuple[float, float, float]) -> None:

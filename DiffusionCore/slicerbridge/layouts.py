@@ -14,7 +14,7 @@ import qt
 import slicer
 import vtk
 
-ONE_VIEW, SIDE_BY_SIDE, THREE_PLANES, NUMBERS = 7100, 7101, 7102, 7103
+OURS = ONE_VIEW, SIDE_BY_SIDE, THREE_PLANES, NUMBERS = 7100, 7101, 7102, 7103
 FIRST_FREE = 4  # views of a group scroll together; 0 to 3 are Slicer's own groups
 VIEW_GROUP = 71 + FIRST_FREE
 PLANES = ("Axial", "Coronal", "Sagittal")
@@ -86,28 +86,36 @@ def _column(*parts: str) -> str:
 
 
 def layout_node() -> Any:
-    """The scene's layout node. Raises RuntimeError without one, as in a scene without views."""
-    node = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
-    if node is None:
-        raise RuntimeError("the scene has no layout node")
-    return node
+    """The scene's layout node; None in an application without a main window, which has no views."""
+    return slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLLayoutNode")
+
+
+def register_layouts() -> None:
+    """Make our layouts known to the application. When it starts: a scene that was saved in one of them is else loaded
+    without any view."""
+    node = layout_node()
+    for arrangement in OURS if node is not None else ():
+        if not node.IsLayoutDescription(arrangement):
+            node.AddLayoutDescription(arrangement, layout_xml(arrangement))
 
 
 def current_layout() -> int:
     """The number of the layout that is shown."""
-    return int(layout_node().GetViewArrangement())
+    node = layout_node()
+    return slicer.vtkMRMLLayoutNode.SlicerLayoutNone if node is None else int(node.GetViewArrangement())
 
 
 def ours(arrangement: int) -> bool:
     """Whether a layout is one of this file's."""
-    return arrangement in (ONE_VIEW, SIDE_BY_SIDE, THREE_PLANES, NUMBERS)
+    return arrangement in OURS
 
 
 def show_layout(arrangement: int) -> None:
     """Change to one of our layouts and remember the one before, in the layout node, so that a saved scene knows it."""
+    register_layouts()
     node = layout_node()
-    if not node.IsLayoutDescription(arrangement):
-        node.AddLayoutDescription(arrangement, layout_xml(arrangement))
+    if node is None:
+        return
     if not ours(current_layout()):
         node.SetAttribute(FORMER, str(current_layout()))
     node.SetViewArrangement(arrangement)
@@ -125,8 +133,8 @@ def one_view_first(then: Callable[[], None]) -> None:
 
 def former_layout() -> int | None:
     """The layout that was shown before ours; None while the user's own is shown."""
-    remembered = layout_node().GetAttribute(FORMER)
-    return int(remembered) if remembered and ours(current_layout()) else None
+    remembered = layout_node().GetAttribute(FORMER) if ours(current_layout()) else None
+    return int(remembered) if remembered else None
 
 
 def restore_layout() -> None:

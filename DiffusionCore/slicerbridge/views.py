@@ -49,16 +49,18 @@ class ResultViews:
         """The input of the result; None where it is gone."""
         return part(self.result, INPUT)
 
-    def choose(self, result: Any, unit: str) -> None:
-        """Take another result, or none."""
+    def choose(self, result: Any, unit: str) -> bool:
+        """Take another result, or none; gives whether it is another."""
         if result is self.result and (result is None or result.GetScene() is not None):
             self.unit = unit
-            return
+            return False
         self.forget()
         self.result, self.unit = result, unit
+        self._hide_colour_bars()  # a scene may have been saved while one was shown
         source = self.source
         if source is not None and source.GetDisplayNode() and result.GetDisplayNode():
             self._window = layouts.SameWindow(source, result)
+        return True
 
     def forget(self) -> None:
         """Take everything of the result out of the views and let go of it."""
@@ -87,11 +89,6 @@ class ResultViews:
         self.look("")
         layouts.show_pair(arrangement, self.source, self.result)
         self.look(way)
-
-    def restore(self) -> None:
-        """Bring the user's own layout back."""
-        self.look("")
-        layouts.restore_layout()
 
     def look(self, way: str, wipe: float = 50.0, opacity: float = 0.5) -> str:
         """Show the result in a way, or plainly for ""; gives the way, "" where it cannot be had."""
@@ -156,14 +153,17 @@ class ResultViews:
             self._mode = None
         if not way or self.result is None:
             return
-        for role in (DIFFERENCE, UNCERTAINTY, RESIDUAL):
-            node = part(self.result, role)
-            if node is not None:
-                hide_colour_bar(node)
+        self._hide_colour_bars()
         views = self.after_views()
         overlay(views, None, 0.0)
         if self.result.GetScene() is not None:
             background(views, self.result)
+
+    def _hide_colour_bars(self) -> None:
+        for role in (DIFFERENCE, UNCERTAINTY, RESIDUAL):
+            node = part(self.result, role)
+            if node is not None:
+                hide_colour_bar(node)
 
     def warnings(self) -> list[str]:
         """The sentences a person should read about the result."""

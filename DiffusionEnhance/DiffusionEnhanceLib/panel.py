@@ -172,11 +172,7 @@ class EnhancePanel(ModulePanel):
         self.refresh()
         if is_synthetic(result):
             show_synthetic(result)
-            return
-        shown = layouts.current_layout()
-        if layouts.ours(shown):
-            self.result.arrange(shown)
-        else:
+        elif not layouts.ours(layouts.current_layout()):
             layouts.one_view_first(lambda: self._show_pair(result))
 
     def _show_pair(self, result: Any) -> None:

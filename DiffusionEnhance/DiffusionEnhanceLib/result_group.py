@@ -44,8 +44,8 @@ class ResultGroup(VTKObservationMixin):
         ui.formerLayoutButton.connect("clicked()", guarded(self.restore))
         for way in WAYS:
             self.way_button(way).connect("clicked(bool)", lambda on, way=way: self.choose_way(way if on else ""))
-        ui.wipeSlider.connect("valueChanged(double)", self.move_wipe)
-        ui.overlaySlider.connect("valueChanged(double)", self.set_opacity)
+        ui.wipeSlider.connect("valueChanged(double)", self.views.move_wipe)  # the parameter node follows by itself
+        ui.overlaySlider.connect("valueChanged(double)", self.views.set_opacity)
         self._plot_timer = qt.QTimer()
         self._plot_timer.setSingleShot(True)
         self._plot_timer.setInterval(50)
@@ -66,10 +66,21 @@ class ResultGroup(VTKObservationMixin):
         """Show a parameter node's result, or that there is none."""
         self.parameters = parameters
         result = None if parameters is None else parameters.resultVolume
-        self.views.choose(result, unit)
+        if self.views.choose(result, unit):
+            self._look_as_chosen()
         self._show_buttons()
         self._show_table()
         say(self.ui.warningsLabel, "\n".join(f"⚠ {words}" for words in self.views.warnings()))
+
+    def _look_as_chosen(self) -> None:
+        """Another result, or the one of a scene that was loaded, is looked at in the layout that is shown, if it is ours,
+        and in the way that the parameter node says."""
+        if self.parameters is None:
+            return
+        shown = layouts.current_layout()
+        if layouts.ours(shown):
+            self.arrange(shown)
+        self.choose_way(self.parameters.view if layouts.ours(shown) else "")
 
     def end(self) -> None:
         """Take everything out of the views; the user's layout comes back."""
@@ -87,26 +98,18 @@ class ResultGroup(VTKObservationMixin):
 
     def restore(self) -> None:
         """Bring the user's own layout back."""
-        self.views.restore()
+        self.choose_way("")
+        layouts.restore_layout()
         self._show_buttons()
 
     def choose_way(self, way: str) -> None:
         """Look in one way, or plainly."""
         if self.parameters is None:
             return
-        guarded(lambda: self.views.look(way, self.ui.wipeSlider.value, self.parameters.overlayOpacity))()
+        guarded(lambda: self.views.look(way, self.parameters.wipe, self.parameters.overlayOpacity))()
         self.parameters.view = self.views.way
         self._show_buttons()
 
-    def move_wipe(self, percent: float) -> None:
-        """Move the wipe's border."""
-        self.views.move_wipe(percent)
-        if self.parameters is not None and self.parameters.wipe != percent:
-            self.parameters.wipe = percent
-
-    def set_opacity(self, opacity: float) -> None:
-        """How much a map covers the scan; the parameter node follows by itself."""
-        self.views.set_opacity(opacity)
 
     def plot(self) -> None:
         """Make the plot that is chosen and show it with the table where the layout has them."""

@@ -266,6 +266,39 @@ def test_a_scene_comes_back_with_result_overlays_table_and_choices(host: Any, pa
     assert slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []
 
 
+def test_a_scene_saved_while_a_wipe_is_looked_at_comes_back_with_it(host: Any, panel: Any, tmp_path: Any) -> None:
+    from DiffusionCore.slicerbridge.layouts import THREE_PLANES, after_view, composite_node, current_layout
+
+    def background() -> str:
+        import slicer
+
+        return slicer.mrmlScene.GetNodeByID(composite_node(after_view("Coronal")).GetBackgroundVolumeID()).GetName()
+
+    hand.click(panel.ui.threePlanesButton)
+    hand.click(panel.ui.wipeButton)
+    hand.set_value(panel.ui.wipeSlider, 80)
+    saved = host.save_scene(tmp_path / "scene.mrb")
+    host.load_scene(saved)
+    hand.run_for(0.1)
+    assert (current_layout(), panel.ui.wipeButton.checked, panel.ui.wipeSlider.value) == (THREE_PLANES, True, 80)
+    assert background() == "MRHeadNoisy enhanced wipe"
+    hand.click(panel.ui.wipeButton)
+    assert background() == "MRHeadNoisy enhanced"
+
+
+def test_a_scene_saved_in_one_of_our_layouts_has_views_before_the_module_is_opened(host: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.layouts import OURS
+
+    node = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+    for arrangement in OURS:
+        node.SetLayoutDescription(arrangement, "")  # as in an application that has just started
+    host.load_module("DiffusionEnhance")
+    host.started()
+    assert all(node.IsLayoutDescription(arrangement) for arrangement in OURS)
+
+
 def test_the_panel_s_picture(host: Any, panel: Any) -> None:
     assert_like_reference(host.panel_picture("DiffusionEnhance"), "enhance-panel", tolerance=40, share=0.03)
 

@@ -77,6 +77,25 @@ def test_setup_comes_with_the_first_showing_and_enter_and_exit_with_each(host: A
     assert widget.log == ["setup", "enter", "exit", "enter"]
 
 
+@pytest.mark.parametrize("name", ["DiffusionEnhance", "DiffusionClassify"])
+def test_a_panel_is_made_without_a_main_window_as_in_the_generic_tests(
+    host: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ctest starts them with --no-main-window: there is neither a layout manager nor a layout node."""
+    from DiffusionCore.slicerbridge import layouts
+
+    with monkeypatch.context() as patch:
+        patch.setattr(layouts, "layout_node", lambda: None)
+        host.app._take(layout_manager=None)
+        try:
+            widget = host.load_module(name).widgetRepresentation()
+            host.started()
+            widget.enter()
+            widget.self().cleanup()
+        finally:
+            host.app._take(layout_manager=host.layout_manager)
+
+
 def test_reload_cleans_up_and_makes_the_panel_anew_from_the_file(host: Any, probe: Any, tmp_path: Path) -> None:
     before = host.open_module("Probe")
     (tmp_path / "Probe.py").write_text(MODULE.replace('QPushButton("Go")', 'QPushButton("Gone")'))
