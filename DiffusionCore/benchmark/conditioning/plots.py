@@ -13,11 +13,9 @@ LINES = {CONCATENATION: "o-", BOTH: "s--"}
 
 def draw(results: Sequence[Result], levels: Sequence[float]):
     """The matplotlib Figure, with bootstrap intervals as bars."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # no pyplot: it keeps figures in a global and asks for a screen
 
     figure = Figure(figsize=(12, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     sampled = [r for r in results if r.sampler == "ddim"]
     for n, level in enumerate(levels):

@@ -13,6 +13,7 @@ from DiffusionCore.benchmark.conditioning.sampling import BOTH, CONCATENATION, S
 from DiffusionCore.benchmark.conditioning.scores import FIGURES, Result, Scores
 from DiffusionCore.benchmark.conditioning.settings import StudySettings
 from DiffusionCore.benchmark.conditioning.slices import StudySlices, ceiling, marked
+from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.volume.atomic import atomic_file
 
 if TYPE_CHECKING:
@@ -53,12 +54,14 @@ def markdown(results: Sequence[Result], study: StudySlices, settings: StudySetti
         f"DDIM of {settings.steps} steps, or of as many timesteps as there are below a matched start.",
         *(section(figure, strategy_rows(results, levels, figure), levels, study) for figure in FIGURES),
         "Passes of the network for one patch:",
-        table(("", *map(percent, levels)), pass_rows(results, levels)),
+        markdown_table(("", *map(percent, levels)), pass_rows(results, levels)),
         "## The best of each level",
-        table(("noise", "strategy", "PSNR, dB", "over concatenation at guidance 1"), best_rows(results, levels)),
+        markdown_table(
+            ("noise", "strategy", "PSNR, dB", "over concatenation at guidance 1"), best_rows(results, levels)
+        ),
         "## The first estimate from a matched start",
         "PSNR of the chain's first x₀, one pass of the network: nearer to the conditional mean than a sample is.",
-        table(("", *map(percent, levels)), first_rows(results, levels)),
+        markdown_table(("", *map(percent, levels)), first_rows(results, levels)),
         "![PSNR against guidance and against noise](conditioning.png)",
     ]
     return "\n\n".join(parts) + "\n"
@@ -94,7 +97,7 @@ def explained(study: StudySlices, settings: StudySettings, card: Card) -> str:
 def section(figure: str, rows: Sequence[Sequence[str]], levels: Sequence[float], study: StudySlices) -> str:
     """One figure's table with its heading; † marks levels that the target's own noise limits."""
     heads = [percent(level) + (" †" if marked(study.own, level) else "") for level in levels]
-    parts = [f"### {TITLES[figure]}", table(("", *heads), rows)]
+    parts = [f"### {TITLES[figure]}", markdown_table(("", *heads), rows)]
     if figure == "psnr" and any(marked(study.own, level) for level in levels):
         limits = ", ".join(f"{ceiling(study.own, v):.1f} dB at {percent(v)}" for v in levels if marked(study.own, v))
         parts.append(
@@ -191,9 +194,3 @@ def as_csv(results: Sequence[Result]) -> str:
 
 def percent(level: float) -> str:
     return f"{100 * level:g} %"
-
-
-def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in body)])

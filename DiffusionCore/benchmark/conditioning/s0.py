@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from DiffusionCore.benchmark.conditioning.report import table
 from DiffusionCore.benchmark.denoise.case_inputs import CaseInput, Shape, case_input
 from DiffusionCore.benchmark.denoise.cases import MR_CROP, MR_S0, TEST_CASES, Case
 from DiffusionCore.benchmark.denoise.forecast import seconds_of
 from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.benchmark.rivals import (
     Method,
     NoisyScan,
@@ -177,9 +177,9 @@ def markdown(rows: Sequence[S0Row], cases: Sequence[Case], steps: int) -> str:
         f"(sigma: {sigmas} of the 99.5th percentile). S0's network at a quarter of its width, {steps} DDIM steps over "
         "blended 64³ patches. Figures are taken in tissue; data range is the 99.5th percentile; SNR is "
         "10 log₁₀(Σx² / Σ(x − x̂)²); gains are differences in dB; seconds in brackets were taken beside other work.",
-        table(HEAD, [cells(row, before(rows, row.subject)) for row in rows]),
+        markdown_table(HEAD, [cells(row, before(rows, row.subject)) for row in rows]),
         "## Mean over subjects",
-        table(HEAD[1:], [cells(row, mean_of(rows, rows[0].method))[1:] for row in means(rows)]),
+        markdown_table(HEAD[1:], [cells(row, mean_of(rows, rows[0].method))[1:] for row in means(rows)]),
     ]
     return "\n\n".join(parts) + "\n"
 

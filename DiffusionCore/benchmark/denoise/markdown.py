@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from DiffusionCore.benchmark.denoise.cases import REAL
 from DiffusionCore.benchmark.denoise.gates import Verdict
 from DiffusionCore.benchmark.denoise.results import Level, Row, Summary
 from DiffusionCore.benchmark.denoise.without_truth import Observation
+from DiffusionCore.benchmark.markdown_table import markdown_table
 
 CSV_COLUMNS = (
     "table", "level", "window", "subject", "method", "sigma", "own_noise", "marked", "psnr_ceiling",
@@ -49,7 +50,7 @@ def markdown(
     explained = textwrap.fill(EXPLAINED.format(tuned=TUNED if tuned else UNTUNED), 120, break_on_hyphens=False)
     parts = ["# Denoising, ours and theirs", explained]
     if gates:
-        parts += ["## Gates", _table(("table", "level", "gate", "measured", "holds"), map(_gate_cells, gates))]
+        parts += ["## Gates", markdown_table(("table", "level", "gate", "measured", "holds"), map(_gate_cells, gates))]
     seen = ""
     for level in levels:
         if level.table != seen:
@@ -84,7 +85,7 @@ def _level(level: Level) -> list[str]:
         "gain, dB",
         "s",
     )
-    parts = [f"### {title}{mark}", _table(header, (_summary_cells(s, len(subjects)) for s in level.summaries))]
+    parts = [f"### {title}{mark}", markdown_table(header, (_summary_cells(s, len(subjects)) for s in level.summaries))]
     limits = [f"{row.case.subject} {row.ceiling:.1f} dB" for row in first if row.marked]
     return [*parts, f"† About the best PSNR there can be: {', '.join(limits)}."] if limits else parts
 
@@ -116,7 +117,7 @@ def _observations(observations: Sequence[Observation]) -> str:
         cells = [_number(o.figures[n]) for n in names] if o.figures else [o.reason, *[""] * (len(names) - 1)]
         timed = o.seconds is not None and o.method.name != "input"
         rows.append([title, *cells, _seconds(o.seconds, o.disturbed) if timed else ""])
-    return _table(("method", *names, "s"), rows)
+    return markdown_table(("method", *names, "s"), rows)
 
 
 def _gate_cells(gate: Verdict) -> list[str]:
@@ -133,12 +134,6 @@ def _signed(value: float) -> str:
 
 def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3g}".replace("-", "−")
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
 
 
 def write_rows(rows: Sequence[Row], path: Path) -> None:

@@ -12,7 +12,6 @@ from DiffusionCore.benchmark.rivals import Method
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SCORES = {"psnr": "PSNR in tissue, dB", "ssim": "SSIM in tissue"}
 WIDTHS = {"ours": 2.5, "learned": 1.5, "rival": 1.2}
@@ -44,12 +43,9 @@ Draw = Callable[["Axes", Sequence[Level], str], None]
 
 
 def _figure(path: Path, title: str, levels: Sequence[Level], draw: Draw) -> Path:
-    # No pyplot: it keeps figures in a global and asks for a screen.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as NewFigure
+    from matplotlib.figure import Figure  # no pyplot: it keeps figures in a global and asks for a screen
 
-    figure: Figure = NewFigure(figsize=(13, 5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(13, 5), layout="constrained")
     for position, (name, label) in enumerate(SCORES.items(), start=1):
         axes = figure.add_subplot(1, 2, position)
         draw(axes, levels, name)
@@ -84,33 +80,25 @@ def _against_noise(axes: Axes, levels: Sequence[Level], name: str) -> None:
 
 
 def _against_seconds(axes: Axes, levels: Sequence[Level], name: str) -> None:
-    """A point for each method, the mean over the levels, with its name."""
-    points = []
+    """A point for each method: the mean over the levels."""
     for position, method in enumerate(s.method for s in levels[0].summaries if s.method.name != "input"):
         found = [s for level in levels if (s := level.of(method.name)) is not None]
         if not found:
             continue
-        at = fmean(s.seconds for s in found), fmean(s.mean(name) for s in found)
-        points.append((at, method))
         look = _look(position)
-        hollow = any(s.disturbed for s in found)
+        face = "none" if any(s.disturbed for s in found) else look["color"]
         marker, size = ("*", 150) if method.kind == "ours" else (look["marker"], 40)
-        face = "none" if hollow else look["color"]
-        axes.scatter(*at, s=size, marker=marker, edgecolors=look["color"], facecolors=face)
-    axes.set_xscale("log")
-    axes.margins(x=0.25)
-    axes.set_xlabel("seconds a scan, mean over the noise levels (hollow: beside other work)")
-    low, high = axes.get_ylim()
-    for at, method in points:
-        crowded = any(
-            0 <= other[1] - at[1] < 0.03 * (high - low) and at[0] / 4 < other[0] < 4 * at[0]
-            for other, _ in points
-            if other != at
+        axes.scatter(
+            fmean(s.seconds for s in found),
+            fmean(s.mean(name) for s in found),
+            s=size,
+            marker=marker,
+            edgecolors=look["color"],
+            facecolors=face,
+            label=method.title,
         )
-        place = {"xytext": (7, -9 if crowded else 3)}
-        if method.kind == "learned":  # they lie where ours do
-            place = {"xytext": (-7, -3), "ha": "right"}
-        axes.annotate(method.title, at, textcoords="offset points", fontsize="x-small", **place)
+    axes.set_xscale("log")
+    axes.set_xlabel("seconds a scan, mean over the noise levels (hollow: beside other work)")
 
 
 def _against_steps(axes: Axes, levels: Sequence[Level], name: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.benchmark.rivals import ValidationPair
+from DiffusionCore.benchmark.rivals.method import HU_PER_UNIT
 from DiffusionCore.degradation.spectrum import power_spectrum, radial_mean
 from DiffusionCore.metrics.bootstrap import Blocks, blocks_of
 from DiffusionCore.metrics.masks import CT_WINDOWS
@@ -16,7 +17,6 @@ from DiffusionCore.metrics.structural_similarity import ssim
 
 Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-HU = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Scores:
 def scores(output: Array, target: Array, tissue: Mask, modality: str) -> list[Scores]:
     """Scores of `output` against `target`, both (K, J, I) normalised, over `tissue`: one in MR, one a window in CT."""
     difference = (output.astype(np.float64) - target)[tissue]
-    shift = float(difference.mean()) * (HU if modality == "CT" else 100)
+    shift = float(difference.mean()) * (HU_PER_UNIT if modality == "CT" else 100)
     spectrum = spectrum_error(output, target, tissue)
     found = []
     for name, x, clean, data_range in views(output, target, modality):
@@ -80,7 +80,7 @@ def views(output: Array, target: Array, modality: str) -> list[tuple[str, Array,
         return [("", output, target, 1.0)]
     found = []
     for low, high in CT_WINDOWS:
-        x, clean = (windowed(v * np.float32(HU), (low, high)) - np.float32(low) for v in (output, target))
+        x, clean = (windowed(v * np.float32(HU_PER_UNIT), (low, high)) - np.float32(low) for v in (output, target))
         found.append((window_name((low, high)), x, clean, high - low))
     return found
 
@@ -109,6 +109,6 @@ def ceiling(target: Array, tissue: Mask, modality: str, own: float, added: float
     for _, _, clean, data_range in views(target, target, modality):
         inside = clean[tissue]
         share = float(np.mean((inside > 0) & (inside < data_range))) if modality == "CT" else 1.0
-        unit = HU / data_range if modality == "CT" else 1.0
+        unit = HU_PER_UNIT / data_range if modality == "CT" else 1.0
         found.append(float(-10 * np.log10(variance * unit**2 * share)))
     return found

@@ -9,8 +9,9 @@ import numpy as np
 from DiffusionCore.benchmark.denoise.case_inputs import CaseInput
 from DiffusionCore.benchmark.denoise.cases import Case
 from DiffusionCore.benchmark.denoise.phantom import disc_mean, disc_mtf50, disc_noise, find_disc
-from DiffusionCore.benchmark.denoise.scores import HU
 from DiffusionCore.benchmark.rivals import Method, Output
+from DiffusionCore.benchmark.rivals.learned import ras_matrix
+from DiffusionCore.benchmark.rivals.method import HU_PER_UNIT
 from DiffusionCore.metrics.no_reference import figures, find_regions, mean_shift, noise_where_flattest
 from DiffusionCore.metrics.noise_level import estimate_sigma
 from DiffusionCore.metrics.trust_structure import residual_structure
@@ -39,7 +40,7 @@ def observe(given: CaseInput, method: Method, output: Output) -> Observation:
 
 def phantom_figures(given: CaseInput, output: np.ndarray) -> dict[str, float]:
     """Noise, MTF50 and mean of the disc after, against the input's and against the quiet reconstruction's."""
-    before, after, quiet = (v.astype(np.float64) * HU for v in (given.scan.voxels, output, given.target))
+    before, after, quiet = (v.astype(np.float64) * HU_PER_UNIT for v in (given.scan.voxels, output, given.target))
     disc = find_disc(quiet, (before.shape[1] // 2, before.shape[2] // 2))
     pixel = given.scan.spacing[1]
     sharp = disc_mtf50(after, disc, pixel)
@@ -57,10 +58,10 @@ def real_figures(given: CaseInput, output: np.ndarray) -> dict[str, float]:
     than noise was taken out or put in.
     """
     modality, spacing = given.case.modality, given.scan.spacing
-    unit = HU if modality == "CT" else 100.0
+    unit = HU_PER_UNIT if modality == "CT" else 100.0
     before, after = given.scan.voxels * np.float32(unit), output * np.float32(unit)
     noise = noise_where_flattest(before, (before, after), modality, spacing, given.tissue)
-    grid = np.diag([*spacing[::-1], 1.0])
+    grid = ras_matrix(spacing)
     structure = residual_structure(
         Volume(before, grid, modality), Volume(after, grid, modality), estimate_sigma(before, modality, spacing)
     )

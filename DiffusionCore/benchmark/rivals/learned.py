@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from DiffusionCore.benchmark.rivals.method import Array, Method, NoisyScan
+from DiffusionCore.benchmark.rivals.method import HU_PER_UNIT, Array, Method, NoisyScan
 from DiffusionCore.models import Card, find_model, read_card
+from DiffusionCore.models.registry import CARD
+from DiffusionCore.models.weights_file import WEIGHTS
 from DiffusionCore.volume.volume import Volume
 
-HU_PER_UNIT = 1000.0
 MACS_A_SECOND = 1.3e11
 """Of a network on two cores with bfloat16, about: for a forecast."""
 OVERLAP = 4.0
@@ -42,8 +43,8 @@ def model_method(
     It is for the modality that its card says. Raises `ModelError` if there is no such model.
     """
     folder = find_model(model)
-    card = read_card(folder / "card.yaml")
-    weights = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    card = read_card(folder / CARD)
+    weights, drawn, code = decided_by(folder)
 
     def run(scan: NoisyScan) -> Array:
         unit = HU_PER_UNIT if scan.modality == "CT" else 1.0
@@ -58,7 +59,7 @@ def model_method(
         distribution="",
         module="DiffusionCore.inference",  # torch is not on the clock, as other methods' packages are not
         licence="MIT",
-        fingerprint=f"{weights} {code_checksum()} {json.dumps(options, sort_keys=True, default=str)} {drawn_as(card)}",
+        fingerprint=f"{weights} {code} {json.dumps(options, sort_keys=True, default=str)} {drawn}",
         modalities=(card.modality,),
         kind=kind,
         steps=options.get("steps"),
@@ -67,9 +68,13 @@ def model_method(
     )
 
 
-def drawn_as(card: Card) -> str:
-    """What of a card, beside the weights, decides a sample: for a fingerprint."""
-    return " ".join(f"{one.sigma_normalised} {one.width}" for one in card.sample_width)
+def decided_by(folder: Path) -> tuple[str, str, str]:
+    """What a model's outputs depend on, beside the scan and the options: checksum of its weights, the width of its samples
+    as its card has it, checksum of the code that samples.
+    """
+    weights = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    drawn = " ".join(f"{one.sigma_normalised} {one.width}" for one in read_card(folder / CARD).sample_width)
+    return weights, drawn, code_checksum()
 
 
 def model_pace(card: Card, passes: int) -> float:

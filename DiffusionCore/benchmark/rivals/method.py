@@ -19,6 +19,9 @@ Array = npt.NDArray[np.float32]
 Parameters = Mapping[str, Any]
 Grid = Mapping[str, tuple[Any, ...]]
 
+HU_PER_UNIT = 1000.0
+"""Of a normalised CT."""
+
 
 @dataclass(frozen=True, eq=False)
 class NoisyScan:

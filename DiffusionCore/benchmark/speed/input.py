@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 
+from DiffusionCore.benchmark.packaged_scan import MNI_HEAD, packaged_scan
 from DiffusionCore.degradation import rician
-from DiffusionCore.errors import UsageError
 from DiffusionCore.volume import Volume, read_volume
 from DiffusionCore.volume.intensity import normalisation_for
 from DiffusionCore.volume.resampling import resample
@@ -20,13 +17,9 @@ NOISE = 0.05  # of the 99.5th percentile
 def clean_head(shape: tuple[int, int, int]) -> Volume:
     """The head of 197×233×189 mm on a grid of `shape` (K, J, I), float32, 99.5th percentile at 1000.
 
-    Raises `UsageError` where nilearn is not installed.
+    Raises `InputError` where nilearn is not installed.
     """
-    found = find_spec("nilearn")
-    if found is None:
-        raise UsageError("the benchmark's head is part of nilearn: pip install 'DiffusionCore[test]'")
-    name = "mni_icbm152_t1_tal_nlin_sym_09a_converted.nii.gz"
-    head = read_volume(Path(found.origin).parent / "datasets" / "data" / name, modality="MR")
+    head = read_volume(packaged_scan(MNI_HEAD), modality="MR")
     spacing = [mm * old / new for mm, old, new in zip(head.spacing, head.shape, shape, strict=True)]
     head = resample(head, spacing, order=1)
     scale = SCALE / normalisation_for(head, "p99.5").scale

@@ -1,6 +1,6 @@
 """The measurements, each run in a process of its own: `python -m DiffusionCore.benchmark.speed.jobs NAME OPTIONS`.
 
-OPTIONS are the function's keywords as JSON; the record of `speed_measured` that it returns is printed as JSON. Shapes
+OPTIONS are the function's keywords as JSON; the record of `measured` that it returns is printed as JSON. Shapes
 are (K, J, I). A network is a model (folder or name), or `channels` of the `fast` family with random weights.
 """
 

@@ -154,7 +154,7 @@ class StartUp:
 
 @dataclass(frozen=True)
 class Measured:
-    """Everything of one run. `float32` and `wide_limited` may be None, `largest` is 512³ where it was run."""
+    """Everything of one run; None what was not measured on this machine. `largest` is 512³."""
 
     machine: Machine
     model: str

@@ -98,7 +98,7 @@ def resident_peak(status: Path = Path("/proc/self/status")) -> int | None:
 
 
 def run_job(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A measurement of `speed_jobs` in a process of its own; its fields."""
+    """A measurement of `jobs` in a process of its own; its fields."""
     run = run_python(["-m", "DiffusionCore.benchmark.speed.jobs", name, json.dumps(options)])
     return json.loads(run.output.strip().splitlines()[-1])
 

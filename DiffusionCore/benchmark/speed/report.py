@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.benchmark.speed.goals import GIB, Row, gigabytes, size
 from DiffusionCore.benchmark.speed.measured import Enhancement, Machine, Measured, Pass
 from DiffusionCore.benchmark.speed.reference import CLAIMED_SECONDS, PEAK, REACHED, ReferenceCost
@@ -53,11 +54,13 @@ def markdown(found: Measured, rows: Sequence[Row], cost: ReferenceCost) -> str:
         )
     parts += [
         "## Goals",
-        table(("what", "goal", "measured", "verdict"), [(r.what, r.goal, r.measured, r.verdict) for r in rows]),
+        markdown_table(
+            ("what", "goal", "measured", "verdict"), [(r.what, r.goal, r.measured, r.verdict) for r in rows]
+        ),
         "## Where the seconds go",
         stages_words(found),
         "## Cost with size",
-        table(SIZE_HEAD, size_table(found)[1:]),
+        markdown_table(SIZE_HEAD, size_table(found)[1:]),
         "Memory is the process's peak, imports and scan included; `work` is voxels computed over voxels of the scan. "
         f"gemm: {found.gemm.float32:.0f} GFLOP/s in float32"
         + (f", {found.gemm.bfloat16:.0f} in bfloat16." if found.gemm.bfloat16 else "; this CPU has no bfloat16."),
@@ -87,7 +90,7 @@ def stages_words(found: Measured) -> str:
     ]
     run = found.enhancement
     words = f"`enhance` of {size(run.shape)} int16 .nii.gz, medians of {len(run.seconds)} runs, seconds:"
-    return words + "\n\n" + table(("format", *names, "whole process"), body)
+    return words + "\n\n" + markdown_table(("format", *names, "whole process"), body)
 
 
 SIZE_HEAD = (
@@ -155,12 +158,6 @@ def reference_words(cost: ReferenceCost) -> str:
     )
 
 
-def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in body)])
-
-
 def as_csv(lines: Sequence[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
@@ -169,11 +166,9 @@ def as_csv(lines: Sequence[Sequence[str]]) -> str:
 
 def draw(found: Measured):
     """The matplotlib Figure: seconds by stage; microseconds and peak memory against size."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # no pyplot: it keeps figures in a global and asks for a screen
 
     figure = Figure(figsize=(11, 4), layout="constrained")
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     runs: list[Enhancement] = [found.enhancement, *([found.float32] if found.float32 else [])]
     colours = [f"C{n}" for n in range(10)]

@@ -120,6 +120,7 @@ def run_speed_benchmark(
     nilearn are not installed, `ModelError` where there is no model.
     """
     from DiffusionCore.models import best_model, find_model, read_card
+    from DiffusionCore.models.registry import CARD
 
     progress = progress or silent()
     folder = find_model(model or best_model("enhance", "MR")).resolve()
@@ -128,7 +129,7 @@ def run_speed_benchmark(
         large = not quick and (free_memory() or 0) >= LARGEST_NEEDS
     bench = Bench(job, run, folder, extent, repeats or extent.repeats, progress)
     measured = Measured(
-        model=read_card(folder / "card.yaml").name,
+        model=read_card(folder / CARD).name,
         quick=quick,
         **bench.machine(),
         start_up=bench.start_up(),
@@ -251,5 +252,5 @@ class Bench:
 
 
 def as_record(kind: type, fields: Mapping[str, Any]) -> Any:
-    """A record of `speed_measured` from JSON, whose lists are tuples there."""
+    """A record of `measured` from JSON, whose lists are tuples there."""
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})

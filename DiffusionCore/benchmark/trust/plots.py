@@ -66,13 +66,9 @@ def detail(figures: TrustFigures) -> Figure:
 
 
 def _figure(width: float, height: float) -> Figure:
-    # No pyplot: it keeps figures in a global and asks for a screen.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as NewFigure
+    from matplotlib.figure import Figure  # no pyplot: it keeps figures in a global and asks for a screen
 
-    figure: Figure = NewFigure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _saved(figure: Figure, path: Path) -> Path:

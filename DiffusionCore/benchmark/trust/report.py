@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.benchmark.trust.contrast_detail import SHOWN, Cell
 from DiffusionCore.benchmark.trust.extent import Extent
 from DiffusionCore.benchmark.trust.intervals import Coverage
@@ -113,13 +114,13 @@ def markdown(figures: TrustFigures, gates: Sequence[Verdict], extent: Extent, *,
         steps=extent.steps,
     )
     parts = ["# Trust: are failures flagged, do intervals hold, do small structures survive?", explained]
-    parts += ["## Gates", _table(("what", "modality", "gate", "measured", "holds"), map(_gate_row, gates))]
+    parts += ["## Gates", markdown_table(("what", "modality", "gate", "measured", "holds"), map(_gate_row, gates))]
     if figures.detections:
         head = ("modality", "noise", "failure", "radius", "places", "AUC", "named", "named without")
-        parts += ["## Planted failures", _table(head, map(_detection_row, figures.detections))]
+        parts += ["## Planted failures", markdown_table(head, map(_detection_row, figures.detections))]
     if figures.good:
         head = ("subject", "noise", "flagged, % of tissue", "places named", "largest score", "excess")
-        parts += ["## Good results", _table(head, map(_good_row, figures.good))]
+        parts += ["## Good results", markdown_table(head, map(_good_row, figures.good))]
     if figures.covered:
         head = (
             "subject",
@@ -128,7 +129,7 @@ def markdown(figures: TrustFigures, gates: Sequence[Verdict], extent: Extent, *,
             "without the factor, %",
             "covered at " + _levels(figures),
         )
-        parts += ["## Intervals", _table(head, map(_covered_row, figures.covered))]
+        parts += ["## Intervals", markdown_table(head, map(_covered_row, figures.covered))]
     if figures.cells:
         head = (
             "modality",
@@ -143,7 +144,7 @@ def markdown(figures: TrustFigures, gates: Sequence[Verdict], extent: Extent, *,
             "p",
             "lost",
         )
-        parts += ["## Small structures", _table(head, map(_cell_row, figures.cells))]
+        parts += ["## Small structures", markdown_table(head, map(_cell_row, figures.cells))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -230,9 +231,3 @@ def _area(interval: Interval) -> str:
 
 def _numbers(interval: Interval) -> tuple[float, float, float]:
     return interval.estimate, interval.low, interval.high
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)

@@ -13,6 +13,7 @@ import numpy as np
 
 from DiffusionCore.benchmark.denoise.run import first_of_each
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
+from DiffusionCore.benchmark.rivals.method import HU_PER_UNIT
 from DiffusionCore.benchmark.trust.contrast_detail import Insertions, cells, insert
 from DiffusionCore.benchmark.trust.extent import Extent
 from DiffusionCore.benchmark.trust.extent import cases as cases_of
@@ -26,7 +27,7 @@ from DiffusionCore.benchmark.trust.intervals import (
 from DiffusionCore.benchmark.trust.planted import GoodResult, SiteScores, detections, plant
 from DiffusionCore.benchmark.trust.plots import write_plots
 from DiffusionCore.benchmark.trust.report import TrustFigures, Verdict, markdown, verdicts, write_tables
-from DiffusionCore.benchmark.trust.scans import HU, enhancer, trust_scan
+from DiffusionCore.benchmark.trust.scans import enhancer, trust_scan
 from DiffusionCore.benchmark.trust.training_scans import looks_in_training, ranges_of
 from DiffusionCore.benchmark.trust.width import Widths, sample_widths
 from DiffusionCore.models.card import SampleWidth, read_card, write_card
@@ -157,7 +158,7 @@ def calibrate(
 
         run_trial = replace(run, folder=trial)
         progress.stage(f"width of the samples of {run.folder.name}")
-        widths = sample_widths(scans, 1.0 if run.modality == "MR" else 1 / HU, run_trial, keep)
+        widths = sample_widths(scans, 1.0 if run.modality == "MR" else 1 / HU_PER_UNIT, run_trial, keep)
         drawn = read_card(trial / CARD).sample_width
         progress.stage(f"their spread, {run.folder.name}")
         errors = []

@@ -15,16 +15,17 @@ import numpy.typing as npt
 
 from DiffusionCore.benchmark.denoise.case_inputs import case_input, seed_of
 from DiffusionCore.benchmark.denoise.cases import Case
-from DiffusionCore.benchmark.rivals.learned import code_checksum, drawn_as, ras_matrix
+from DiffusionCore.benchmark.rivals.learned import decided_by, ras_matrix
+from DiffusionCore.benchmark.rivals.method import HU_PER_UNIT
 from DiffusionCore.benchmark.trust.extent import Shape
 from DiffusionCore.degradation import rician
 from DiffusionCore.metrics import NoiseEstimate, estimate_sigma
 from DiffusionCore.models import find_model, read_card
+from DiffusionCore.models.registry import CARD
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.atomic import atomic_file
 
 Floats = npt.NDArray[np.float32]
-HU = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class TrustScan:
 def trust_scan(case: Case, root: Path, size: Shape, cache: Path) -> TrustScan:
     """Read the case's scan, crop it to `size`, add its noise. Raises `InputError` if the scan is not there."""
     given = case_input(case, root, size, cache)
-    scale = np.float32(HU if case.modality == "CT" else 1.0)
+    scale = np.float32(HU_PER_UNIT if case.modality == "CT" else 1.0)
     volume = Volume(given.scan.voxels * scale, ras_matrix(given.scan.spacing), case.modality)
     measured = estimate_sigma(volume.voxels, case.modality, volume.spacing)
     noise = measured
@@ -115,9 +116,7 @@ class Enhancer:
         return Enhanced(volume.voxels + arrays["change"], arrays.get("spread"))
 
     def _key(self, volume: Volume, noise: NoiseEstimate, options: dict[str, Any]) -> Path:
-        weights = hashlib.sha256((self.folder / "weights.safetensors").read_bytes()).hexdigest()
-        drawn = drawn_as(read_card(self.folder / "card.yaml"))
-        described = [weights, drawn, code_checksum(), noise.sigma, volume.spacing, volume.modality, options]
+        described = [*decided_by(self.folder), noise.sigma, volume.spacing, volume.modality, options]
         digest = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode())
         digest.update(np.ascontiguousarray(volume.voxels).tobytes())
         return self.cache / f"trust-{digest.hexdigest()}.npz"
@@ -126,5 +125,5 @@ class Enhancer:
 def enhancer(enhance: Callable[..., Any], model: str | Path, cache: Path) -> Enhancer:
     """The model by name or folder. Raises `ModelError` if there is none."""
     folder = find_model(model)
-    card = read_card(folder / "card.yaml")
+    card = read_card(folder / CARD)
     return Enhancer(partial(enhance), folder, card.modality, card.uncertainty_factor or 1.0, cache)
