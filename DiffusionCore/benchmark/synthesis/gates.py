@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from DiffusionCore.benchmark.synthesis.results import ArmResult
+from DiffusionCore.benchmark.synthesis.results import ArmResult, difference
 
 MOST_SECONDS = 30.0  # at the steps on the cards, 50 and twice 10
 
@@ -27,11 +27,7 @@ def verdicts(results: Sequence[ArmResult], floor: ArmResult) -> list[Verdict]:
     for result in (result for result in results if result.cascade):
         mean = result.mean
         if singles:
-            ours, theirs = mean("kernel"), singles[0].mean("kernel")
-            measured = f"{ours:.4g} against {theirs:.4g} (real images {floor.mean('kernel'):.4g})"
-            found.append(
-                Verdict(result.name, "kernel distance below the single stage's, same hours", measured, ours < theirs)
-            )
+            found.append(against_single_stage(result, singles[0], floor))
         measured = f"{mean('precision'):.2f} / {mean('recall'):.2f}"
         among = mean("precision") >= 0.5 and mean("recall") >= 0.3
         found.append(Verdict(result.name, "precision / recall at least 0.5 / 0.3", measured, among))
@@ -53,3 +49,14 @@ def verdicts(results: Sequence[ArmResult], floor: ArmResult) -> list[Verdict]:
                 Verdict(result.name, "asked and seen slice height, r at least 0.9", measured, mean("height_r") >= 0.9)
             )
     return found
+
+
+def against_single_stage(cascade: ArmResult, single: ArmResult, floor: ArmResult) -> Verdict:
+    """By the kernel distance; the words say how long each was trained."""
+    less = difference(cascade, single, "kernel")
+    words = f"kernel distance below {single.name}'s ({cascade.hours:.3g} h of training against {single.hours:.3g})"
+    each = (
+        f"{name} {cascade.cell(figure)} against {single.cell(figure)} (real images {floor.cell(figure)})"
+        for figure, name in (("kernel", "kernel"), ("frechet", "Fréchet"))
+    )
+    return Verdict(cascade.name, words, f"{less}; {'; '.join(each)}", less.estimate < 0)

@@ -11,7 +11,7 @@ import numpy as np
 
 from DiffusionCore.benchmark.synthesis.gates import Verdict
 from DiffusionCore.benchmark.synthesis.judge import BINS, DIMS, Judge
-from DiffusionCore.benchmark.synthesis.results import FIGURES, ArmResult
+from DiffusionCore.benchmark.synthesis.results import FIGURES, ArmResult, difference
 from DiffusionCore.benchmark.synthesis.upscaling import UpscalingRow
 from DiffusionCore.metrics.embedding import NAME
 from DiffusionCore.report.sheet import write_sheet
@@ -33,11 +33,11 @@ COLUMNS = {
 EXPLAINED = """\
 {count} images an arm and sampling seed, of evenly spread slice heights; ± is half of the 95 % interval of the mean over
 {seeds} sampling seeds (Student's t), of one trained model each. Distances are to the training subjects' {train} slices in
-the embedding *{embedding}*. **Real** is the test subjects' {test} slices in sets of as many images, judged in the same way:
-the floor of the distances and the ceiling of precision and recall (± over the sets). *Memorised* is the share of images
-nearer to a training slice (or its mirror image) in pixels at 64 × 64 than 95 % of the test slices are: 5 % is what new
-subjects have; every image's nearest training slice is in synthesis-nearest.csv, and beneath the image in the second picture
-of each arm.
+the embedding *{embedding}*. **Real** is the test subjects' {test} slices in {sets} set(s) of about as many images, judged in
+the same way: the floor of the distances and the ceiling of precision and recall (the mean over the sets). *Memorised* is
+the share of images nearer to a training slice (or its mirror image) in pixels at 64 × 64 than 95 % of the test slices are:
+5 % is what new subjects have; every image's nearest training slice is in synthesis-nearest.csv, and beneath the image in the
+second picture of each arm.
 *MS-SSIM* is between random pairs: lower is more diverse. *Inception Score* is on the probabilities of a logistic
 classifier of slice height in {classes} classes on the same embedding. *Height r* is the correlation of the height asked for
 with the height that ridge regression on the embedding's features, fitted to the training subjects, sees. Seconds are of the
@@ -62,14 +62,22 @@ def write_report(
     head = ("arm", *COLUMNS.values(), "s an image", "s alone", "hours")
     rows = [_row(floor, "**real**"), *(_row(result, result.title) for result in results)]
     parts = ["# Synthesis", explained, _table(head, rows)]
+    if len(results) > 1:
+        first, *others = results
+        lines = [(other.title, *(str(difference(other, first, f)) for f in COLUMNS)) for other in others]
+        parts += [
+            f"## Less {first.title}",
+            "Differences of the means over sampling seeds, with 95 % intervals (Welch's t).",
+            _table(("arm", *COLUMNS.values()), lines),
+        ]
     if gates:
         told = [(v.arm, v.gate, v.measured, "yes" if v.holds else "**no**") for v in gates]
         parts += ["## Gates", _table(("arm", "gate", "measured", "holds"), told)]
     if upscaling:
         parts += [
             "## The upscalers alone",
-            "Real test slices, made smaller by means of blocks of two, and enlarged again. In tissue; PSNR's range is the "
-            "99.5th percentile; 95 % intervals over subjects.",
+            f"{upscaling[0].images} real slices of the test subjects, made smaller by means of blocks of two, and enlarged "
+            "again. In tissue; PSNR's range is the 99.5th percentile; 95 % intervals over subjects.",
             _table(("step", "method", "PSNR, dB", "SSIM"), [_upscaled(row) for row in upscaling]),
         ]
     folder.mkdir(parents=True, exist_ok=True)

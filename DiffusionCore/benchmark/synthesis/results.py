@@ -15,7 +15,7 @@ FIGURES = tuple(field.name for field in fields(Figures))
 @dataclass(frozen=True)
 class ArmResult:
     """Figures of each sampling seed of one arm (of real images: of each set); seconds for one image of many, and for one
-    by itself; hours of training, of all stages."""
+    by itself; hours of training, of all stages; `real`: no arm, but test subjects' images."""
 
     name: str
     title: str
@@ -24,6 +24,7 @@ class ArmResult:
     seconds: float = math.nan
     hours: float = math.nan
     alone: float = math.nan
+    real: bool = False
 
     def values(self, figure: str) -> np.ndarray:
         return np.array([getattr(each, figure) for each in self.figures])
@@ -41,8 +42,35 @@ class ArmResult:
         return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
 
     def cell(self, figure: str, digits: int = 3) -> str:
-        """Mean ± half width of the interval."""
-        mean, half = self.mean(figure), self.half_width(figure)
+        """Mean ± half width of the interval; of real images the mean alone, since their sets share the subjects."""
+        mean, half = self.mean(figure), math.nan if self.real else self.half_width(figure)
         if math.isnan(mean):
             return "–"
         return f"{mean:.{digits}g}" if math.isnan(half) else f"{mean:.{digits}g} ± {half:.2g}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of the means over seeds of two arms, with its 95 % interval; the ends are NaN where one has a single seed."""
+
+    estimate: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        if math.isnan(self.estimate):
+            return "–"
+        ends = "" if math.isnan(self.low) else f" [{self.low:+.2g}, {self.high:+.2g}]"
+        return f"{self.estimate:+.2g}{ends}".replace("-", "−")
+
+
+def difference(ours: ArmResult, theirs: ArmResult, figure: str) -> Difference:
+    """ours - theirs by Welch's t: the images of two arms are drawn apart, also where the seed is the same."""
+    from scipy.stats import ttest_ind
+
+    a, b = ours.values(figure), theirs.values(figure)
+    estimate = float(a.mean() - b.mean())
+    if min(len(a), len(b)) < 2 or np.ptp(a) + np.ptp(b) == 0:
+        return Difference(estimate, math.nan, math.nan)
+    interval = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    return Difference(estimate, float(interval.low), float(interval.high))

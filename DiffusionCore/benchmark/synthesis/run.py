@@ -23,6 +23,7 @@ from DiffusionCore.progress import Progress, silent
 
 SEEDS = (0, 1, 2)
 QUICK_STEP = 10  # of a quick run, every so many real images
+UPSCALED_STEP = 4  # the upscalers alone are tried on every so many test images
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def run_synthesis_benchmark(
     judge = Judge(train, test)
     if inception is not None:
         judge = Judge(train, test, partial(inception_features, weights=inception), ())
-    floor = ArmResult("real", "real", False, tuple(judge(each.images, each.heights) for each in sets_of(test, count)))
+    sets = sets_of(test, count)
+    floor = ArmResult("real", "real", False, tuple(judge(x.images, x.heights) for x in sets), real=True)
     kept, steps = ignored_folder(output / "synthesis-images"), 2 if quick else None
     progress.stage("estimate")
     alone = [seconds_alone(arm, steps) for arm in arms]
@@ -80,16 +82,22 @@ def run_synthesis_benchmark(
         progress.say(f"{sum(left)} images are not drawn yet; on this machine, as it is now, at most about {expected}")
     results, shown = [], {}
     for arm, seconds in zip(arms, alone, strict=True):
-        sets = []
+        drawn = []
         for seed in seeds:
             progress.stage(f"{arm.name}, seed {seed}")
-            sets.append(draw(arm, count, seed, kept, progress, steps))
+            drawn.append(draw(arm, count, seed, kept, progress, steps))
         progress.stage("figures")
-        results.append(judged(arm, sets, judge, seconds))
-        shown[arm.name] = sets[0].images
-    upscaling = compared_upscalers(arms, test.every(4), progress)
+        results.append(judged(arm, drawn, judge, seconds))
+        shown[arm.name] = drawn[0].images
+    upscaling = compared_upscalers(arms, test.every(UPSCALED_STEP), progress)
     gates = verdicts(results, floor)
-    sizes = {"count": count, "seeds": len(seeds), "train": len(train.images), "test": len(test.images)}
+    sizes = {
+        "count": count,
+        "seeds": len(seeds),
+        "train": len(train.images),
+        "test": len(test.images),
+        "sets": len(sets),
+    }
     named = OURS if inception is None else f"Inception v3, {inception.name}, projected as ours"
     files = write_report(output, results, floor, gates, upscaling, sizes, named)
     order = np.argsort(test.heights, kind="stable")
@@ -105,10 +113,10 @@ def sets_of(real: RealImages, count: int) -> list[RealImages]:
     return [real.every(step, first) for first in range(step)]
 
 
-def judged(arm: Arm, sets: Sequence[Drawn], judge: Judge, alone: float) -> ArmResult:
+def judged(arm: Arm, drawn: Sequence[Drawn], judge: Judge, alone: float) -> ArmResult:
     """The figures of an arm's images of every seed."""
-    figures = tuple(judge(drawn.images, drawn.asked) for drawn in sets)
-    seconds = float(np.mean([drawn.seconds for drawn in sets]))
+    figures = tuple(judge(each.images, each.asked) for each in drawn)
+    seconds = float(np.mean([each.seconds for each in drawn]))
     return ArmResult(arm.name, arm.title, arm.cascade, figures, seconds, arm.hours, alone)
 
 

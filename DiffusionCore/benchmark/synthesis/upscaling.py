@@ -24,12 +24,13 @@ Upscale = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class UpscalingRow:
-    """PSNR in dB and SSIM in tissue (data range: p99.5), means over subjects with intervals."""
+    """PSNR in dB and SSIM in tissue (data range: p99.5), means over subjects with intervals, of so many images."""
 
     step: str
     method: str
     psnr: Interval
     ssim: Interval
+    images: int
 
 
 def upscaling_rows(upscaler: Model, real: RealImages, progress: Progress) -> list[UpscalingRow]:
@@ -71,7 +72,7 @@ def scored(step: str, method: str, answer: torch.Tensor, truth: torch.Tensor, re
         name: interval([float(np.mean(np.array(values)[whose == s])) for s in dict.fromkeys(real.subjects)])
         for name, values in each.items()
     }
-    return UpscalingRow(step, method, means["psnr"], means["ssim"])
+    return UpscalingRow(step, method, means["psnr"], means["ssim"], len(pairs))
 
 
 def interval(values: list[float]) -> Interval:

@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from DiffusionCore.__main__ import main
 from DiffusionCore.benchmark.synthesis.arms import blocks_of, draw, load_arms
@@ -16,7 +17,7 @@ from DiffusionCore.benchmark.synthesis.gates import verdicts
 from DiffusionCore.benchmark.synthesis.judge import Figures, Judge
 from DiffusionCore.benchmark.synthesis.real import RealImages, read_real
 from DiffusionCore.benchmark.synthesis.report import one_above_the_other
-from DiffusionCore.benchmark.synthesis.results import ArmResult
+from DiffusionCore.benchmark.synthesis.results import ArmResult, difference
 from DiffusionCore.benchmark.synthesis.run import run_synthesis_benchmark, sets_of
 from DiffusionCore.benchmark.synthesis.upscaling import upscaling_rows
 from DiffusionCore.errors import InputError, ModelError, UsageError
@@ -125,19 +126,36 @@ def test_intervals_over_sampling_seeds():
     assert result.mean("kernel") == 2
     assert result.half_width("kernel") == pytest.approx(4.3027 / np.sqrt(3), rel=1e-4)
     assert ArmResult("a", "a", True, (figures(),)).cell("kernel") == "0.5"
+    assert ArmResult("real", "real", False, result.figures, real=True).cell("kernel") == "2"
+
+
+def test_arms_differ_by_as_much_as_their_seeds_allow():
+    """Welch: (2, 4, 6) and (1, 2, 3) have standard errors of 2 / √3 and 1 / √3, and 2.94 degrees of freedom."""
+    a, b = (
+        ArmResult(x, x, True, tuple(figures(kernel=k * f) for k in (1.0, 2.0, 3.0))) for x, f in (("a", 2), ("b", 1))
+    )
+    found = difference(a, b, "kernel")
+    half = t.ppf(0.975, (4 / 3 + 1 / 3) ** 2 / ((4 / 3) ** 2 / 2 + (1 / 3) ** 2 / 2)) * np.sqrt(5 / 3)
+    assert (found.estimate, found.low, found.high) == pytest.approx((2, 2 - half, 2 + half))
+    assert str(found) == f"+2 [−{half - 2:.2g}, +{half + 2:.2g}]"
+    one = ArmResult("c", "c", True, (figures(kernel=5.0, height_r=float("nan")),))
+    assert str(difference(one, a, "kernel")) == "+1" and str(difference(one, a, "height_r")) == "–"
 
 
 def test_gates_hold_or_not():
     good = figures(kernel=0.1, precision=0.6, recall=0.4, memorised=0.05, height_r=0.95)
     bad = figures(kernel=0.3, precision=0.6, recall=0.2, memorised=0.2, height_r=0.5)
-    floor, single = ArmResult("real", "real", False, (good,)), ArmResult("once", "once", False, (figures(kernel=0.2),))
+    floor = ArmResult("real", "real", False, (good,), real=True)
+    single = ArmResult("once", "once", False, (figures(kernel=0.2),), hours=1.0)
     arms = [
-        ArmResult("good", "", True, (good,), alone=20.0),
+        ArmResult("good", "", True, (good,), alone=20.0, hours=1.5),
         ArmResult("bad", "", True, (bad,), alone=40.0),
         single,
     ]
     found = verdicts(arms, floor)
     assert [verdict.holds for verdict in found] == [True] * 5 + [False] * 5
+    assert found[0].gate == "kernel distance below once's (1.5 h of training against 1)"
+    assert found[0].measured.startswith("−0.1; kernel 0.1 against 0.2 (real images 0.1); Fréchet")
 
 
 def test_images_are_drawn_once(models, tmp_path):
@@ -206,7 +224,8 @@ def test_a_whole_small_run_writes_tables_and_pictures(models, folder, tmp_path):
     assert {path.name for path in found.files} == {"synthesis.md", "synthesis.csv", "synthesis-nearest.csv", *pictures}
     tmp_path = tmp_path / "quick"
     text = (tmp_path / "synthesis.md").read_text()
-    assert "**real**" in text and "bicubic" in text and "random-conv" in text
+    assert "**real**" in text and "bicubic" in text and "random-conv" in text and "| once: single stage" in text
+    assert "## Less stages: cascade" in text
     with (tmp_path / "synthesis.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["arm"] for row in rows] == ["real", "stages", "once"]
