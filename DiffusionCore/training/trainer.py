@@ -122,7 +122,7 @@ def _loggers(config: TrainingConfig, first_step: int) -> list[Logger]:
 
 def _wandb(config: TrainingConfig) -> Logger:
     try:
-        import wandb  # noqa: F401
+        import wandb
     except ImportError as error:
         raise UsageError("logging.wandb needs Weights & Biases; install DiffusionCore[wandb]") from error
     from lightning.pytorch.loggers import WandbLogger
@@ -135,4 +135,6 @@ def _wandb(config: TrainingConfig) -> Logger:
         save_dir=config.folder,
         offline=config.logging.wandb_mode == "offline",
         config=config.model_dump(mode="json"),
+        # what is printed may name scans; code and repository are nobody's business
+        settings=wandb.Settings(console="off", disable_git=True, disable_code=True),
     )

@@ -121,7 +121,7 @@ def test_a_checkpoint_of_another_programme_is_refused(world, tmp_path):
 
 def test_a_checkpoint_of_another_network_is_refused(world, finished):
     other = ["network.options={channels: [4, 6], embedding: 8}"]
-    with pytest.raises(InputError, match="a checkpoint of another network, in which .* is .* and here it is"):
+    with pytest.raises(InputError, match=r"a checkpoint of another network, in which .* is .* and here it is"):
         train(world / "tiny.yaml", other, resume=True, quiet=True)
 
 
@@ -225,6 +225,16 @@ def test_ctrl_c_says_how_to_go_on_and_can_be_pressed_again(world, monkeypatch):
 def test_a_logger_that_is_not_installed_is_said(world):
     with pytest.raises(UsageError, match=r"install DiffusionCore\[wandb\]"):
         train(world / "tiny.yaml", ["name=wandb", "logging.wandb=true"], quiet=True)
+
+
+@pytest.mark.skipif(find_spec("wandb") is None, reason="Weights & Biases is not installed; it is the extra 'wandb'")
+def test_weights_and_biases_log_offline_and_keep_nothing_of_what_is_printed(world, monkeypatch):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    settings = ["name=offline", "logging.wandb=true", "trainer.max_steps=6"]
+    kept = train(world / "tiny.yaml", settings, quiet=True).parent / "wandb"
+    (run,) = kept.glob("offline-run-*")
+    assert list(run.glob("run-*.wandb"))
+    assert not list(kept.rglob("output.log")) and not list(kept.rglob("*.py"))
 
 
 def test_missing_data_is_said_before_anything_is_written(world, tmp_path):
