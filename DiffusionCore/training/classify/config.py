@@ -54,6 +54,8 @@ class ClassifyData(Section):
             raise ValueError("split names the JSON file that says which scans train and which validate")
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("two classes have the same name")
+        if self.target == "mosmed" and len(self.classes) != 2:
+            raise ValueError("MosMedData has two classes here, normal and COVID-19; name both")
         if self.groups and set(self.groups) != set(self.classes):
             raise ValueError("groups names the folders of each class, and of nothing else")
         return self

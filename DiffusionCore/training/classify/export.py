@@ -11,7 +11,7 @@ from ...classification import LabelDiffusion
 from ...metrics.familiarity import FALSE_ALARMS, error_rates, fit_familiarity
 from ...models import Card, ClassifySpec, DiffusionSpec, FamiliarSpec, NetworkSpec, Range, ValidRanges
 from ...models.classifiers import save_classifier
-from ..export import version_of
+from ..export import validation_figures, version_of
 from .cases import Cases
 from .config import ClassifierConfig
 from .results import Found
@@ -40,6 +40,8 @@ def export_classifier(
     }
     if train.subjects != train.names:
         recipe["subjects"] = {"train": sorted(set(train.subjects)), "val": sorted(set(val.subjects))}
+    figures = found.figures()
+    where = f"bootstrap {figures['accuracy'].label} of the validation cases; test cases are in docs/benchmark"
     card = Card(
         name=config.name,
         task="classify",
@@ -69,7 +71,7 @@ def export_classifier(
         ),
         data=list(said.data),
         recipe=recipe,
-        figures={"validation": {name: round(value, 4) for name, value in found.figures().items()}},
+        figures=validation_figures({name: one.estimate for name, one in figures.items()}, figures, where),
         limits=list(said.limits),
         licence=said.licence,
     )

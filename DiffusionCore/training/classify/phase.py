@@ -27,7 +27,7 @@ class Phase(pl.LightningModule, ABC):
 
     A subclass has `training_loss(batch)` and `probabilities(network, x)`. `limit` is the seconds that the phase may take,
     `seconds_trained` what whole epochs have taken, both by `trainer.clock`. Logs `train_loss`, `val_loss` (the mean negative
-    log-likelihood of the validation cases' classes) and `val_auc` (of two classes).
+    log-likelihood of the validation cases' classes) and `val_auc` (of more than two classes each against the rest).
     """
 
     def __init__(self, config: ClassifierConfig, network: nn.Module, ema: float) -> None:
@@ -96,9 +96,8 @@ class Phase(pl.LightningModule, ABC):
         p, y = (torch.cat(parts) for parts in zip(*self._seen, strict=True))
         self._seen.clear()
         self.log("val_loss", -p[torch.arange(len(y)), y].clamp_min(1e-6).log().mean(), prog_bar=True)
-        if p.shape[1] == 2:
-            given = Predictions(p.double().cpu().numpy(), y.cpu().numpy())
-            self.log("val_auc", float(auc(given, np.ones((1, len(y))))[0]), prog_bar=True)
+        given = Predictions(p.double().cpu().numpy(), y.cpu().numpy())
+        self.log("val_auc", float(auc(given, np.ones((1, len(y))))[0]), prog_bar=True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["seconds_trained"] = self.seconds_trained

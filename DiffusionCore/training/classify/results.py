@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from ...classification import LabelDiffusion
+from ...metrics.bootstrap import Interval
 from ...metrics.calibration import fit_temperature, with_temperature
-from ...metrics.classifier import Predictions, accuracy, auc, balanced_accuracy, confusion
+from ...metrics.classifier import Predictions, accuracy, auc, balanced_accuracy, confusion, interval
 from .cases import Cases
 from .config import ClassifierConfig
 from .loader import evaluation_loader
@@ -28,16 +29,16 @@ class Found:
     guidance: Predictions
     temperature: float
 
-    def figures(self) -> dict[str, float]:
-        """AUC (two classes), accuracy and balanced accuracy of both."""
-        found = {}
-        for name, given in (("", self.labels), ("guidance ", self.guidance)):
-            whole = np.ones((1, len(given.labels)))
-            measures = {"accuracy": accuracy, "balanced accuracy": balanced_accuracy}
-            if given.classes == 2:
-                measures["AUC"] = auc
-            found |= {name + measure: float(figure(given, whole)[0]) for measure, figure in measures.items()}
-        return found
+    def figures(self) -> dict[str, Interval]:
+        """AUC (two classes), accuracy and balanced accuracy of both, with intervals."""
+        measures = {"accuracy": accuracy, "balanced accuracy": balanced_accuracy}
+        if self.labels.classes == 2:
+            measures["AUC"] = auc
+        return {
+            name + measure: interval(given, figure)
+            for name, given in (("", self.labels), ("guidance ", self.guidance))
+            for measure, figure in measures.items()
+        }
 
 
 @torch.no_grad()

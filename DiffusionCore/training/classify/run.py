@@ -15,7 +15,7 @@ from .cases import Cases, check_cases, read_cases
 from .class_split import make_class_split, write_class_split
 from .config import ClassifierConfig
 from .export import export_classifier
-from .fitting import fit_phase, load_best
+from .fitting import fit_phase
 from .guidance_phase import GuidanceTraining
 from .label_phase import LabelTraining
 from .loader import class_weights
@@ -78,27 +78,16 @@ def make_split(config: ClassifierConfig) -> Path:
 def _guidance(
     config: ClassifierConfig, network: LabelDiffusion, train: Cases, val: Cases, resume: bool, quiet: bool
 ) -> float:
-    """Phase 1, if it is not done; puts its best weights into `network`. Returns the seconds it took."""
+    """Phase 1; puts its best weights into `network`. Returns the seconds it took."""
     weights = None
     if config.trainer.balance == "weights":
         weights = class_weights(train.labels, len(config.data.classes))
     module = GuidanceTraining(config, network.guide, weights)
-    if resume and (config.folder / "guidance.done").exists():
-        load_best(config.folder / "guidance.best.ckpt", module)
-        best = module.average.module
-    else:
-        best = fit_phase(
-            config,
-            config.guidance,
-            "guidance",
-            module,
-            train,
-            val,
-            # half of the time, so that the labels' phase has its own
-            seconds=30 * (config.trainer.max_minutes or math.inf),
-            resume=resume,
-            quiet=quiet,
-        )
+    # half of the time, so that the labels' phase has its own
+    seconds = 30 * (config.trainer.max_minutes or math.inf)
+    best = fit_phase(
+        config, config.guidance, "guidance", module, train, val, seconds=seconds, resume=resume, quiet=quiet
+    )
     network.guide.load_state_dict(best.state_dict())
     return module.seconds_trained
 

@@ -57,11 +57,11 @@ def _scans_of(folder: Path) -> list[tuple[str, Path]]:
         if item.name.startswith("."):
             continue
         if item.is_dir():
-            files = sorted(file for file in item.rglob("*") if file.name.lower().endswith(ENDINGS))
-            series = [] if files else sorted({file.parent for file in item.rglob("*") if file.is_file()})
-            found += [(item.name, scan) for scan in files or series]
-        elif item.name.lower().endswith(ENDINGS):
-            found.append((item.name.split(".")[0], item))
+            inside = [file for file in item.rglob("*") if file.is_file() and not file.name.startswith(".")]
+            files = sorted(file for file in inside if file.name.lower().endswith(ENDINGS))
+            found += [(item.name, scan) for scan in files or sorted({file.parent for file in inside})]
+        elif ending := next((ending for ending in ENDINGS if item.name.lower().endswith(ending)), None):
+            found.append((item.name[: -len(ending)], item))
     return found
 
 

@@ -17,13 +17,17 @@ from DiffusionCore.errors import InputError, UsageError
 from DiffusionCore.metrics.classifier import Predictions
 from DiffusionCore.models import verify_model
 from DiffusionCore.models.classifiers import load_classifier
+from DiffusionCore.training.classify.cases import read_cases
 from DiffusionCore.training.classify.config import ClassifierConfig
+from DiffusionCore.training.classify.fitting import fit_phase, take_over
 from DiffusionCore.training.classify.guidance_phase import GuidanceTraining
 from DiffusionCore.training.classify.label_phase import LabelTraining
 from DiffusionCore.training.classify.loader import EpochOrder, class_weights
 from DiffusionCore.training.classify.phase import running_mean
 from DiffusionCore.training.classify.rates import cosine_with_warmup
+from DiffusionCore.training.classify.run import classifier_network
 from DiffusionCore.training.classify.threshold import balanced_threshold
+from DiffusionCore.training.config_file import load_config
 from DiffusionCore.training.run import train
 
 SMALL = {
@@ -152,6 +156,28 @@ def test_a_damaged_checkpoint_is_refused_in_a_sentence(place, finished, kept):
     with pytest.raises(InputError, match=f"{kept}: not a checkpoint"):
         train(place / "balls.yaml", ["name=damaged"], resume=True, quiet=True)
     shutil.rmtree(folder)
+
+
+def test_a_phase_that_is_over_is_loaded_with_the_time_it_took(place, finished, monkeypatch):
+    """Or the minutes of phase 1 would be given to phase 2 once more."""
+    said = load_config(place / "balls.yaml")
+    module = GuidanceTraining(said, LabelDiffusion(classifier_network(said)).guide, torch.ones(2))
+    train_cases, val_cases = (read_cases(said.data, split) for split in ("train", "val"))
+    monkeypatch.setattr(GuidanceTraining, "training_loss", None)
+    how = {"seconds": 0.0, "resume": True, "quiet": True}
+    fit_phase(said, said.guidance, "guidance", module, train_cases, val_cases, **how)
+    kept = torch.load(finished / "guidance.last.ckpt", weights_only=True)
+    assert module.seconds_trained == kept["seconds_trained"] > 0
+
+
+def test_a_phase_is_taken_over_from_another_run(place, finished, monkeypatch):
+    monkeypatch.setattr(GuidanceTraining, "training_loss", None)
+    folder = place / "runs" / "flat"
+    take_over("guidance", finished, folder)
+    model = train(place / "balls.yaml", ["name=flat", "network.options.dense_map=false"], resume=True, quiet=True)
+    theirs, own = (load_classifier(where).network for where in (finished / "model", model))
+    assert all(torch.equal(a, b) for a, b in zip(theirs.guide.parameters(), own.guide.parameters(), strict=True))
+    assert not own.config.dense_map
 
 
 def test_a_run_is_not_overwritten_unasked(place, finished):
