@@ -25,13 +25,16 @@ def main() -> None:
     from slicer_host.start import start
 
     application = start()
-    for name, walk in {"enhance": enhance, "classify": classify}.items():
-        if not sys.argv[1:] or name in sys.argv[1:]:
-            session = Session(application)
-            session.begin()
-            with tempfile.TemporaryDirectory() as folder, on_path(Path(folder)):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        on_path(Path(folder)),
+    ):  # one for both: the worker knows its program's path
+        for name, walk in {"enhance": enhance, "classify": classify}.items():
+            if not sys.argv[1:] or name in sys.argv[1:]:
+                session = Session(application)
+                session.begin()
                 walk(session, Path(folder))
-            session.end()
+                session.end()
 
 
 def enhance(session: Any, folder: Path) -> None:
