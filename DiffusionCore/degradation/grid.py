@@ -32,7 +32,8 @@ def aligned_grid(size: int, factor: float) -> AxisGrid:
     """The grid of `factor` times the spacing (below 1: finer) on the box of `size` voxels; its size is rounded."""
     if not (np.isfinite(factor) and factor > 0):
         raise UsageError(f"a sampling factor must be positive, got {factor}")
-    new = max(1, int(np.floor(size / factor + 0.5)))
+    # halves go up, also where round-off leaves them a little short: the stages of a cascade must end in one size
+    new = max(1, int(np.floor(size / factor + 0.5 + 1e-6)))
     return AxisGrid(new, float(factor), (size - 1) / 2 - factor * (new - 1) / 2)
 
 
