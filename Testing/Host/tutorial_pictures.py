@@ -1,6 +1,6 @@
-"""Walks through docs/tutorial.md in the test host and writes its pictures.
+"""Walks through docs/tutorial.md in the test host and writes its pictures, and those of docs/panel-guide.md.
 
-    python Testing/Host/tutorial_pictures.py [enhance] [classify]
+    python Testing/Host/tutorial_pictures.py [enhance] [superres] [classify]
 
 They are rendered in the test host, not in 3D Slicer: panel by Qt, views by Slicer's own displayable managers.
 """
@@ -29,7 +29,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         on_path(Path(folder)),
     ):  # one for both: the worker knows its program's path
-        for name, walk in {"enhance": enhance, "classify": classify}.items():
+        for name, walk in {"enhance": enhance, "superres": superres, "classify": classify}.items():
             if not sys.argv[1:] or name in sys.argv[1:]:
                 session = Session(application)
                 session.begin()
@@ -85,6 +85,24 @@ def enhance(session: Any, folder: Path) -> None:
     panel_hand.finish(panel)
     pictures.save(session.panel_picture("DiffusionEnhance"), IMAGES / "panel-finished.png")
     hand.click(ui.formerLayoutButton)
+    panel.worker.shutdown()
+
+
+def superres(session: Any, _folder: Path) -> None:
+    """A part of the head, twice as fine, for the panel's guide."""
+    import panel_hand
+    from slicer_host import hand, pictures
+
+    panel_hand.small_head("MRHeadReference")
+    panel = panel_hand.open_panel(session)
+    panel_hand.ready(panel)
+    hand.set_value(panel.ui.taskCombo, "Super-resolve")
+    panel_hand.apply(panel)
+    pictures.save(session.panel_picture("DiffusionEnhance"), IMAGES / "panel-superres.png")
+    hand.click(panel.result.way_button("difference"))
+    session.views_picture(*VIEWS)  # the views get their sizes
+    hand.turn()
+    pictures.save(session.views_picture(*VIEWS), IMAGES / "panel-superres-difference.png")
     panel.worker.shutdown()
 
 
