@@ -91,6 +91,8 @@ def knowledge(models: Sequence[Model], together: bool = False) -> dict[str, Any]
     """What a `Method` says of itself that runs these models: which cases it was made for, what its answers depend on, and
     how long it was trained; `together`: all of the models, one after the other, which must make a case's factor."""
 
+    from ..benchmark.rivals.learned import code_checksum
+
     def taken(case: Case) -> Sequence[Model]:
         return cascade_for(models, case) if together else models_for(models, case)
 
@@ -98,8 +100,8 @@ def knowledge(models: Sequence[Model], together: bool = False) -> dict[str, Any]
         each = [model.card.recipe.get("hours") for model in taken(case)]
         return None if not each or None in each else sum(each)
 
-    checksums = " ".join(model.card.sha256 for model in models)
-    return {"able": lambda case: bool(taken(case)), "made_of": checksums, "hours": hours}
+    made_of = " ".join((*(model.card.sha256 for model in models), code_checksum()))
+    return {"able": lambda case: bool(taken(case)), "made_of": made_of, "hours": hours}
 
 
 def models_for(models: Sequence[Model], case: Case) -> list[Model]:

@@ -20,7 +20,7 @@ class Method:
     kind     `interpolation`, `projection`, `learned` (a rival that was trained), `cascade` (models named together) or `ours`
     run      what it makes of a coarse scan, on the fine grid in the scan's units
     able     whether it was made for such cases
-    made_of  what its answers depend on beside its name: checksums of weights
+    made_of  what its answers depend on beside its name: checksums of weights and code
     hours    of training behind what it makes of a case; None where there is none, or nobody tells
     """
 

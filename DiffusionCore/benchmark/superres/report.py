@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
 from DiffusionCore.benchmark.denoise.gates import Verdict
+from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.benchmark.superres.cases import picture_name
 from DiffusionCore.benchmark.superres.gates import signed
 from DiffusionCore.benchmark.superres.goal import SpeedRow
@@ -50,7 +51,7 @@ def markdown(tables: Sequence[Table], gates: Sequence[Verdict], speed: SpeedRow 
     parts = ["# Super-resolution, ours and theirs", EXPLAINED]
     if gates:
         cells = ((g.table, g.level, g.gate, g.measured, "yes" if g.holds else "**no**") for g in gates)
-        parts += ["## Gates", grid(("table", "window", "gate", "measured", "holds"), cells)]
+        parts += ["## Gates", markdown_table(("table", "window", "gate", "measured", "holds"), cells)]
     if speed is not None:
         parts += ["## Seconds of the command", speed.in_words]
     for name in dict.fromkeys(table.name for table in tables):
@@ -59,17 +60,17 @@ def markdown(tables: Sequence[Table], gates: Sequence[Verdict], speed: SpeedRow 
         parts += [f"## {name}", *(f"![{name}]({picture})" for picture in pictures)]
         for table in here:
             parts += [f"### {table.window}"] if table.window else []
-            parts.append(_grid_of(table))
+            parts.append(_table_of(table))
     return "\n\n".join(parts) + "\n"
 
 
-def _grid_of(table: Table) -> str:
+def _table_of(table: Table) -> str:
     label = next((s.psnr.label for s in table.summaries if s.psnr is not None), None)
     each = len(table.rows) < FEWEST_SUBJECTS
     scans = [f"{row.case.subject}, PSNR / SSIM" for row in table.rows] if each and label else []
     known = [f"PSNR, dB, {label}", *scans, "SSIM", "gain, dB", "rise, mm"] if label else []
     lines = [_cells(summary, each) for summary in table.summaries]
-    return grid(["method", *known, "consistency, %", "seconds", "hours"], lines)
+    return markdown_table(["method", *known, "consistency, %", "seconds", "hours"], lines)
 
 
 def _cells(summary: Summary, each: bool) -> list[str]:
@@ -96,12 +97,6 @@ def _seconds(summary: Summary) -> str:
     """The mean; in brackets where other work was done beside it."""
     mean = f"{summary.mean('seconds'):.1f}"
     return f"({mean})" if any(row.disturbed for row in summary.rows) else mean
-
-
-def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _plain(value: object) -> object:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from DiffusionCore.benchmark.rivals.learned import code_checksum
 from DiffusionCore.benchmark.synthesis.real import HEIGHT
 from DiffusionCore.errors import ModelError
 from DiffusionCore.models import Model, load_model
@@ -106,7 +107,7 @@ class Block:
 
 def blocks_of(arm: Arm, count: int, seed: int, folder: Path, steps: int | None = None) -> list[Block]:
     """The blocks that `count` images of a seed are drawn in; their files are named after all that the images depend on."""
-    made_of = [stage.card.sha256 for stage in arm.stages]
+    made_of = [*(stage.card.sha256 for stage in arm.stages), code_checksum()]
     found = []
     for first in range(0, count, BLOCK):
         end = min(first + BLOCK, count)

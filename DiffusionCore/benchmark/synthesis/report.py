@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.benchmark.synthesis.gates import Verdict
 from DiffusionCore.benchmark.synthesis.judge import BINS, DIMS, Judge
 from DiffusionCore.benchmark.synthesis.results import FIGURES, ArmResult, difference
@@ -61,24 +62,24 @@ def write_report(
     explained = EXPLAINED.format(embedding=embedding, classes=len(BINS) + 1, **sizes)
     head = ("arm", *COLUMNS.values(), "s an image", "s alone", "hours")
     rows = [_row(floor, "**real**"), *(_row(result, result.title) for result in results)]
-    parts = ["# Synthesis", explained, _table(head, rows)]
+    parts = ["# Synthesis", explained, markdown_table(head, rows)]
     if len(results) > 1:
         first, *others = results
         lines = [(other.title, *(str(difference(other, first, f)) for f in COLUMNS)) for other in others]
         parts += [
             f"## Less {first.title}",
             "Differences of the means over sampling seeds, with 95 % intervals (Welch's t).",
-            _table(("arm", *COLUMNS.values()), lines),
+            markdown_table(("arm", *COLUMNS.values()), lines),
         ]
     if gates:
         told = [(v.arm, v.gate, v.measured, "yes" if v.holds else "**no**") for v in gates]
-        parts += ["## Gates", _table(("arm", "gate", "measured", "holds"), told)]
+        parts += ["## Gates", markdown_table(("arm", "gate", "measured", "holds"), told)]
     if upscaling:
         parts += [
             "## The upscalers alone",
             f"{upscaling[0].images} real slices of the test subjects, made smaller by means of blocks of two, and enlarged "
             "again. In tissue; PSNR's range is the 99.5th percentile; 95 % intervals over subjects.",
-            _table(("step", "method", "PSNR, dB", "SSIM"), [_upscaled(row) for row in upscaling]),
+            markdown_table(("step", "method", "PSNR, dB", "SSIM"), [_upscaled(row) for row in upscaling]),
         ]
     folder.mkdir(parents=True, exist_ok=True)
     text, table = folder / "synthesis.md", folder / "synthesis.csv"
@@ -138,8 +139,3 @@ def _upscaled(row: UpscalingRow) -> tuple[str, ...]:
         f"{row.psnr.estimate:.2f} [{row.psnr.low:.2f}, {row.psnr.high:.2f}]",
         f"{row.ssim.estimate:.4f} [{row.ssim.low:.4f}, {row.ssim.high:.4f}]",
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

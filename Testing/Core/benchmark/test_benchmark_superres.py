@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from DiffusionCore.benchmark.rivals.learned import code_checksum
 from DiffusionCore.benchmark.superres.cases import (
     CT_ALL,
     MR_ORIGIN,
@@ -285,7 +286,7 @@ def test_ours_are_used_for_what_they_were_trained_for(make_model: Callable[..., 
     assert [one.able(case) for case in CASES[:2]] == [True, False]
     scan = given(CASES[0], root)
     assert one.run(scan).shape == scan.truth.shape
-    assert one.made_of == load_model(folder).card.sha256 and one.hours(CASES[0]) is None
+    assert one.made_of == f"{load_model(folder).card.sha256} {code_checksum()}" and one.hours(CASES[0]) is None
 
 
 def test_the_command_runs_a_part(
