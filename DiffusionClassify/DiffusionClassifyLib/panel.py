@@ -8,15 +8,20 @@ import qt
 import slicer
 
 from DiffusionCore.slicerbridge.installed import installed_models
-from DiffusionCore.slicerbridge.module_panel import DEVICES, ModulePanel, asked_folder, say_written
+from DiffusionCore.slicerbridge.module_panel import DEVICES, VOLUME_EVENTS, ModulePanel, asked_folder, say_written
 from DiffusionCore.slicerbridge.results import INPUT, part
 from DiffusionCore.slicerbridge.scans import first_volume
 
 from .choice_groups import ChoiceGroups
-from .look import SEGMENTATION
 from .result_group import ResultGroup
 from .runs import classify_job, report_job
 
+SEGMENTATION_EVENTS = (
+    slicer.vtkSegmentation.SegmentAdded,
+    slicer.vtkSegmentation.SegmentRemoved,
+    slicer.vtkSegmentation.SegmentModified,
+    slicer.vtkSegmentation.RepresentationModified,
+)
 TIP = "Classify it; it is not changed, the result comes beside it."
 
 
@@ -24,6 +29,7 @@ class ClassifyPanel(ModulePanel):
     """Made of the widgets of DiffusionClassify.ui, by name; `worker` is the application's by default."""
 
     input_field = "inputNode"
+    input_events = (*VOLUME_EVENTS, *SEGMENTATION_EVENTS)
 
     def __init__(self, ui: Any, worker: Any = None) -> None:
         ModulePanel.__init__(self, ui, worker)
@@ -39,19 +45,6 @@ class ClassifyPanel(ModulePanel):
         if not self.missing:
             self.choices.set_models(installed_models())
 
-    def observe_input(self, node: Any) -> None:
-        """Refresh when what is in the input changes; of a segmentation when its segments do."""
-        before = self._observed_input
-        ModulePanel.observe_input(self, node)
-        if node is before:
-            return
-        kinds = slicer.vtkSegmentation
-        for event in (kinds.SegmentAdded, kinds.SegmentRemoved, kinds.SegmentModified, kinds.RepresentationModified):
-            if before is not None and self.hasObserver(before, event, self._changed):
-                self.removeObserver(before, event, self._changed)
-            if node is not None and node.IsA(SEGMENTATION):
-                self.addObserver(node, event, self._changed)
-
     def scene_closes(self) -> None:
         """The scene is about to be closed: nothing of it may be touched any more."""
         self.result.end()
@@ -59,7 +52,7 @@ class ClassifyPanel(ModulePanel):
 
     def refresh(self) -> None:
         """Show what the parameter node says, and what may be pressed."""
-        self.observe_input(self.input_node())
+        self.follow_nodes()
         self.choices.show(self.parameters, DEVICES)
         self.show_controls(self.why_not(), TIP)
         self.result.show(self.parameters)

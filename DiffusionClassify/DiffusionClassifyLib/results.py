@@ -14,9 +14,9 @@ import numpy as np
 import slicer
 
 from DiffusionCore.report.markups import COLOUR
-from DiffusionCore.slicerbridge.nodes import node_from_volume, place_beside
+from DiffusionCore.slicerbridge.nodes import place_beside
 from DiffusionCore.slicerbridge.overlays import show_spread
-from DiffusionCore.slicerbridge.results import INPUT, REPORT, part, report_of, set_part
+from DiffusionCore.slicerbridge.results import INPUT, REPORT, map_from_volume, part, report_of, set_part
 from DiffusionCore.slicerbridge.tables import fill_table
 from DiffusionCore.volume import Volume
 
@@ -36,7 +36,7 @@ def keep_classification(name: str, source: Any, structure: str, values: Mapping[
     searched = isinstance(values.get("probability_map"), Volume)
     shown = values["probability_map"] if searched else values.get("saliency")
     if isinstance(shown, Volume):
-        volume = node_from_volume(shown, f"{name} {'probability map' if searched else 'saliency'}", like=source)
+        volume = map_from_volume(shown, name, "probability map" if searched else "saliency", source)
         show_spread(volume, 1.0)
         set_part(found, MAP, volume)
     boxes = [plain_box(box) for box in values["regions"]]

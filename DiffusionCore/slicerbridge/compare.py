@@ -10,7 +10,7 @@ import qt
 from slicer import util
 
 from .layouts import copy_window, slice_node
-from .nodes import remove_node
+from .nodes import VTK_TYPES, remove_node
 from .overlays import background, hidden_volume, ijk_to_ras, overlay, place_in
 
 BLINK_MILLISECONDS = 500  # one change; slower than the three flashes a second that can do harm
@@ -29,9 +29,8 @@ class Wipe:
         self.node = hidden_volume(f"{after.GetName()} wipe")
         self.node.CopyOrientation(after)
         dtype = np.result_type(self.before, self.after)
-        util.updateVolumeFromArray(self.node, self.after.astype(dtype if dtype != np.float16 else np.float32))
-        self.node.CreateDefaultDisplayNodes()
-        copy_window(after, self.node)
+        copy_window(after, self.node)  # before the voxels: an automatic window would first look at all of them
+        util.updateVolumeFromArray(self.node, self.after.astype(dtype if dtype in VTK_TYPES else np.float64))
         background(self.views, self.node)
 
     def move(self, percent: float) -> None:

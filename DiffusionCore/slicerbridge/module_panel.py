@@ -9,18 +9,18 @@ from typing import Any
 
 import qt
 import slicer
+import vtk
 from slicer.util import VTKObservationMixin
 
 from .application_worker import application_worker
 from .panel import Job, JobControls
-from .scans import Scans
+from .scans import Scans, place_in_middle
 
 DEVICES = ("cpu", "mps") if sys.platform == "darwin" else ("cpu", "cuda:0")  # that a person may choose beside "auto"
 EVERY_CHANGE = 0  # milliseconds: changes that come together are shown once
-INPUT_EVENTS = (
-    slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent,
-    slicer.vtkMRMLTransformableNode.TransformModifiedEvent,
-)
+MOVED = slicer.vtkMRMLTransformableNode.TransformModifiedEvent
+VOLUME_EVENTS = (slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, MOVED)
+BOX_EVENTS = (vtk.vtkCommand.ModifiedEvent, slicer.vtkMRMLMarkupsNode.PointModifiedEvent, MOVED)
 
 
 class ModulePanel(VTKObservationMixin, ABC):
@@ -30,6 +30,7 @@ class ModulePanel(VTKObservationMixin, ABC):
     """
 
     input_field = "inputVolume"  # of the parameter node
+    input_events: Sequence[Any] = VOLUME_EVENTS  # after which the input is looked at again
 
     def __init__(self, ui: Any, worker: Any = None) -> None:
         VTKObservationMixin.__init__(self)
@@ -38,13 +39,15 @@ class ModulePanel(VTKObservationMixin, ABC):
         self.parameters: Any = None
         self.missing: Sequence[str] = ()
         self.scans = Scans()
+        self.paused = False  # whether another module is open
         self._gui_tag: Any = None
-        self._observed_input: Any = None
+        self._observed: dict[str, Any] = {}
         self.controls = JobControls(
             self.worker, ui.applyButton, ui.stateLabel, ui.progressBar, ui.detailsButton, self.apply, self.refresh
         )
         self._cards_timer = single_shot(0, self._read_cards)  # opening the module does not wait for what reads cards
         self._refresh_timer = single_shot(EVERY_CHANGE, lambda: self.refresh())
+        ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._place_box)
 
     @abstractmethod
     def apply(self) -> None:
@@ -75,7 +78,7 @@ class ModulePanel(VTKObservationMixin, ABC):
         if self.parameters is not None:
             self.parameters.disconnectGui(self._gui_tag)
             self.removeObserver(self.parameters.parameterNode, "ModifiedEvent", self._changed)
-        self.parameters = parameters
+        self.parameters, self.paused = parameters, False
         if parameters is not None:
             if self.input_node() is None:
                 setattr(parameters, self.input_field, self.first_input())
@@ -99,14 +102,15 @@ class ModulePanel(VTKObservationMixin, ABC):
                 widget.setCurrentNode(getattr(self.parameters, field))
 
     def pause(self) -> None:
-        """Another module is opened: what runs goes on."""
+        """Another module is opened: what a person asked for goes on."""
+        self.paused = True
 
     def scene_closes(self) -> None:
         """The scene is about to be closed: nothing of it may be touched any more."""
         self.controls.drop()
-        self.observe_input(None)
-        self.scans.forget()
         self.set_parameters(None)
+        self.scans.forget()
+        self.worker.forget_scans()
 
     def end(self) -> None:
         """The panel goes: what it runs is cancelled. The worker is the application's and ends with it."""
@@ -118,16 +122,30 @@ class ModulePanel(VTKObservationMixin, ABC):
     def _changed(self, _caller: Any = None, _event: Any = None) -> None:
         self._refresh_timer.start()
 
-    def observe_input(self, node: Any) -> None:
-        """Refresh when this node's voxels or transform change, and no longer when another's do."""
-        if node is self._observed_input:
-            return
-        for event in INPUT_EVENTS:
-            if self._observed_input is not None:
-                self.removeObserver(self._observed_input, event, self._changed)
+    def follow_nodes(self) -> bool:
+        """Refresh when the input or the box changes, and no longer when another does; gives whether the input is another."""
+        self._observe("box", None if self.parameters is None else self.parameters.roi, BOX_EVENTS)
+        another = self._observe("input", self.input_node(), self.input_events)
+        if another:
+            self.scans.forget()
+        return another
+
+    def _observe(self, role: str, node: Any, events: Sequence[Any]) -> bool:
+        before = self._observed.get(role)
+        if node is before:
+            return False
+        for event in events:
+            if before is not None:
+                self.removeObserver(before, event, self._changed)
             if node is not None:
                 self.addObserver(node, event, self._changed)
-        self._observed_input = node
+        self._observed[role] = node
+        return True
+
+    def _place_box(self, roi: Any) -> None:
+        """A box that is created here can be seen and moved at once."""
+        if self.input_node() is not None:
+            place_in_middle(roi, self.input_node())
 
     def show_controls(self, why_not: str, tip: str) -> None:
         """Enable Apply, or say why not; say whether packages are missing."""

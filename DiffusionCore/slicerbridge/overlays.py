@@ -110,14 +110,17 @@ def background(views: Sequence[str], node: Any) -> None:
 
 
 def hidden_volume(name: str) -> Any:
-    """A new scalar volume node for what is only looked at: it is in no list, no tree and no saved scene."""
+    """A new scalar volume node for what is only looked at: it is in no list, no tree and, with its display, no saved scene."""
     node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScalarVolumeNode")
     node.UnRegister(None)
     node.SetName(name)
     node.SetHideFromEditors(True)
     node.SetSaveWithScene(False)
     node.SetAttribute("SubjectHierarchy.ExcludeFromTree", "1")
-    return slicer.mrmlScene.AddNode(node)
+    slicer.mrmlScene.AddNode(node)
+    node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetSaveWithScene(False)
+    return node
 
 
 def colour_bar(node: Any, title: str, views: Sequence[str]) -> Any:

@@ -194,7 +194,6 @@ class LivePreview:
         node.SetIJKToRASMatrix(util.vtkMatrixFromArray(np.array(volume.ijk_to_ras)))
         voxels = volume.voxels if volume.voxels.dtype.kind != "b" else volume.voxels.astype(np.uint8)
         util.updateVolumeFromArray(node, np.ascontiguousarray(voxels))
-        node.CreateDefaultDisplayNodes()
         copy_window(source, node)
         self._node, self.shown_region = node, region
         self._before = (composite, composite.GetForegroundVolumeID(), composite.GetForegroundOpacity())

@@ -15,6 +15,7 @@ from .overlays import ijk_to_ras
 LOOKED_AT = 1 << 21  # voxels; some ten milliseconds
 DICOM_UIDS = "DICOM.instanceUIDs"
 MODALITY_TAG = "0008,0060"
+MAP = "DiffusionCore.mapOf"  # attribute of a volume node that shows something about a result: what, in words
 DICOM_KINDS = {"CT": "CT", "MR": "MR"}
 
 
@@ -94,6 +95,8 @@ def problem_of(node: Any, voxels: np.ndarray, modality: str, reason: str) -> str
     """Why a node cannot be worked on, and what to do about it; "" if it can."""
     if voxels.ndim != 3:
         return "This is a volume of vectors; only scalar CT and MR volumes can be worked on."
+    if shown := node.GetAttribute(MAP):
+        return f"This is the {shown} of a result; choose a scan."
     if node.GetParentTransformNode() is not None:
         return "A transform is applied to this volume; harden it in the Data module first."
     part = some_slices(voxels)

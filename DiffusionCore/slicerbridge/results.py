@@ -17,7 +17,7 @@ from ..volume import Volume
 from . import judgement
 from .nodes import node_from_volume, remove_node
 from .overlays import difference_of, ijk_to_ras, largest_shown, show_difference, show_spread
-from .recognise import DICOM_UIDS
+from .recognise import DICOM_UIDS, MAP
 from .tables import metrics_table
 
 INPUT, INTERPOLATED, UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE, CHART, REPORT = (
@@ -59,15 +59,17 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
     set_part(node, INPUT, source)
     if uids := source.GetAttribute(DICOM_UIDS) or source.GetAttribute(SOURCE_UIDS):
         node.SetAttribute(SOURCE_UIDS, uids)
+    if is_synthetic(source):
+        node.SetAttribute(SYNTHETIC, "1")
     if isinstance(values.get("interpolated"), Volume):
-        set_part(node, INTERPOLATED, node_from_volume(values["interpolated"], f"{name} interpolated", like=source))
+        set_part(node, INTERPOLATED, map_from_volume(values["interpolated"], name, "interpolated scan", source))
     structure = (values.get("trust") or {}).get("structure")
     for key, role, volume in (
         ("uncertainty", UNCERTAINTY, values.get("uncertainty")),
         ("residual", RESIDUAL, structure),
     ):
         if isinstance(volume, Volume):
-            extra = node_from_volume(volume, f"{name} {words.get(key, key)}", like=source)
+            extra = map_from_volume(volume, name, words.get(key, key), source)
             set_part(node, role, extra)
             if role == RESIDUAL:
                 show_difference(extra, SCORES)
@@ -77,6 +79,13 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
         more = judgement.rows(values.get("trust"))
         set_part(node, TABLE, metrics_table(f"{name} figures", values["metrics"], more))
     keep_report(node, values)
+    return node
+
+
+def map_from_volume(volume: Volume, name: str, words: str, like: Any) -> Any:
+    """A new volume node beside `like` of what is shown about the result `name`; it is marked, as it is no scan itself."""
+    node = node_from_volume(volume, f"{name} {words}", like=like)
+    node.SetAttribute(MAP, words)
     return node
 
 
@@ -133,7 +142,7 @@ def difference_node(result: Any) -> Any:
         return node
     difference = difference_of(source, result)
     volume = Volume(difference, ijk_to_ras(result))
-    node = node_from_volume(volume, f"{result.GetName()} difference", like=result)
+    node = map_from_volume(volume, result.GetName(), "difference", result)
     largest = largest_shown(difference, noise_of(result))
     show_difference(node, largest)
     set_part(result, DIFFERENCE, node)

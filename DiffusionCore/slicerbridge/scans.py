@@ -9,7 +9,7 @@ from slicer import util
 
 from ..volume.geometry import box_slices
 from .nodes import volume_from_node
-from .recognise import image_changed_at, look_at
+from .recognise import MAP, image_changed_at, look_at
 from .results import INPUT, is_synthetic
 
 GONE = "the scan was removed while it was worked on; its result was thrown away"
@@ -55,10 +55,20 @@ def region_of(volume: Any, roi: Any) -> list[list[int]] | None:
     return [[part.start, part.stop] for part in parts]
 
 
+def place_in_middle(roi: Any, node: Any) -> None:
+    """Let an ROI node's box be the middle half of another node, along each axis of the world."""
+    bounds = [0.0] * 6
+    node.GetRASBounds(bounds)
+    low, high = bounds[0::2], bounds[1::2]
+    if all(one < other for one, other in zip(low, high, strict=True)):
+        roi.SetCenter(*((one + other) / 2 for one, other in zip(low, high, strict=True)))
+        roi.SetSize(*((other - one) / 2 for one, other in zip(low, high, strict=True)))
+
+
 def first_volume() -> Any:
     """The first scan of the scene that is not a result of ours; None if there is none."""
     for node in util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        own = node.GetNodeReference(INPUT) is not None or is_synthetic(node)
+        own = node.GetNodeReference(INPUT) is not None or is_synthetic(node) or node.GetAttribute(MAP)
         scan = node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors()
         if scan and not own and node.GetImageData() is not None:
             return node

@@ -88,6 +88,8 @@ class Inputs:
             del self._volumes[name]
         return old
 
-    def clear(self) -> None:
-        """The worker is gone, and its folder with it."""
+    def clear(self) -> list[str]:
+        """Know of none any more, as when the worker is gone, and its folder with it; gives the files that there were."""
+        files = list(self._volumes)
         self._volumes.clear()
+        return files

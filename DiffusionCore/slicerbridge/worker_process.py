@@ -58,9 +58,8 @@ class WorkerProcess(WorkerState):
         self._last_log: list[str] = []
         self._job: Job | None = None
         self._waiting: Job | None = None
-        self._count = 0
         self._inputs = Inputs()
-        self._ticked = 0.0
+        self._count, self._ticked = 0, 0.0
         self._timer = qt.QTimer()
         self._timer.setInterval(TICK)
         self._timer.connect("timeout()", self._tick)
@@ -137,6 +136,14 @@ class WorkerProcess(WorkerState):
             job.cancel_by = 0.0  # the worker knows nothing of it, or is done with it
         self.set("cancelling")
 
+    def forget_scans(self) -> None:
+        """Let the worker remove the scans that it keeps, when its job is over: they are gone on this side too."""
+        self._forget(self._inputs.clear())
+
+    def _forget(self, files: list[str]) -> None:
+        if files:
+            self._connection.send({"type": "forget", "id": f"forget-{self._count}", "files": files})
+
     def shutdown(self) -> None:
         """Cancel what runs and end the worker, waiting a moment; nothing is left. Another job starts another worker."""
         self._drop_waiting()
@@ -164,13 +171,10 @@ class WorkerProcess(WorkerState):
                 sentence = f"packages are missing: {', '.join(missing)}"
                 qt.QTimer.singleShot(0, lambda: self._fail(job, sentence))
                 return
-            self._start()
+            self._connection = WorkerConnection(self.command, self._take, self._ended, self.parent)
+            self._connection.start()
         elif self._connection.hello is not None:
             self._send_volumes(job)
-
-    def _start(self) -> None:
-        self._connection = WorkerConnection(self.command, self._take, self._ended, self.parent)
-        self._connection.start()
 
     def _ended(self, connection: WorkerConnection, why: str) -> None:
         self._ending.discard(connection)
@@ -185,15 +189,9 @@ class WorkerProcess(WorkerState):
             connection.kill()
 
     def _send_volumes(self, job: Job) -> None:
-        if old := self._inputs.superfluous(job.volumes):
-            self._connection.send({"type": "forget", "id": f"forget-{job.id}", "files": old})
+        self._forget(self._inputs.superfluous(job.volumes))
         job.files, arrays = self._inputs.files_for(job.volumes)
         job.transfer = writing(self._connection.folder, arrays)
-
-    def _send(self, job: Job) -> None:
-        self._inputs.written(job)
-        job.transfer, job.sent = None, True
-        self._connection.send(job.request())
 
     def _take(self, connection: WorkerConnection, message: dict[str, Any]) -> None:
         """An answer of the worker; of one that was killed nothing is wanted any more."""
@@ -256,7 +254,9 @@ class WorkerProcess(WorkerState):
         elif job.sent:
             self._end_job(job, "finished", "", lambda: job.on_finished(done.result))
         else:
-            self._send(job)
+            self._inputs.written(job)
+            job.transfer, job.sent = None, True
+            self._connection.send(job.request())
 
     def _lost(self, why: str) -> None:
         """The worker is gone: its job fails, and the next one starts another."""

@@ -14,7 +14,7 @@ from DiffusionCore.slicerbridge.keep import dicom_job, report_job, source_of
 from DiffusionCore.slicerbridge.module_panel import DEVICES, ModulePanel, asked_folder, say_written, single_shot
 from DiffusionCore.slicerbridge.panel import Job, seconds_in_words
 from DiffusionCore.slicerbridge.preview import LivePreview
-from DiffusionCore.slicerbridge.results import INPUT, is_synthetic, part
+from DiffusionCore.slicerbridge.results import INPUT, is_synthetic, part, results_of
 from DiffusionCore.slicerbridge.scans import first_volume
 from DiffusionCore.slicerbridge.widgets import say
 
@@ -63,7 +63,10 @@ class EnhancePanel(ModulePanel):
         self.how.models = installed_cards()
 
     def pause(self) -> None:
-        """Another module is opened."""
+        """Another module is opened: the worker is left to it."""
+        ModulePanel.pause(self)
+        self._speed_timer.stop()
+        self.speed.give_way()
         self.preview.stop()
 
     def scene_closes(self) -> None:
@@ -84,7 +87,8 @@ class EnhancePanel(ModulePanel):
     def refresh(self) -> None:
         """Show what the parameter node says, and what may be pressed."""
         parameters = self.parameters
-        self.observe_input(self.input_node())
+        if self.follow_nodes():
+            self._show_newest_result()
         self.input.show(parameters)
         look = self.input.look
         ahead = self.outlook()
@@ -94,11 +98,17 @@ class EnhancePanel(ModulePanel):
         words = {preset: f"about {seconds_in_words(time)}" for preset, time in seconds.items() if time is not None}
         self.how.show(parameters, ahead.card, words, DEVICES)
         say(self.ui.expectedLabel, "" if why_not else expected_in_words(parameters, seconds))
-        if not why_not and enhances and not self.missing and seconds[parameters.preset] is None:
+        if not why_not and enhances and not self.missing and not self.paused and seconds[parameters.preset] is None:
             self._speed_timer.start()
         self.show_controls(why_not, APPLY[task_of(parameters)])
         self.result.show(parameters, "" if look is None else look.unit)
         self._show_preview(why_not or ("" if enhances else "Only enhancement has a preview."))
+
+    def _show_newest_result(self) -> None:
+        """Another input was chosen: the last result that was made of it, if any, is looked at."""
+        made = list(results_of(self.input_node()))
+        if made and part(self.parameters.resultVolume, INPUT) is not self.input_node():
+            self.parameters.resultVolume = made[-1]
 
     def outlook(self) -> Outlook:
         """What would be run, or why nothing can be."""
@@ -122,7 +132,7 @@ class EnhancePanel(ModulePanel):
             why_not = "Not while a scan is worked on."
         self.ui.previewCheckBox.setEnabled(not why_not)
         self.ui.previewCheckBox.setToolTip(why_not or "The slab around the slice in view, when the scrolling stops.")
-        wanted = not why_not and self.parameters is not None and self.parameters.preview
+        wanted = not why_not and not self.paused and self.parameters.preview
         if wanted and not self.preview.on:
             self.preview.start()
         elif wanted:
@@ -162,6 +172,8 @@ class EnhancePanel(ModulePanel):
         qt.QTimer.singleShot(0, lambda: learn_from_run(made, device))
         if parameters is None:
             return
+        if is_synthetic(result) and is_synthetic(parameters.inputVolume):
+            parameters.inputVolume = first_volume()  # a selector takes the only volume there is by itself
         if is_synthetic(result) or part(result, INPUT) is parameters.inputVolume or parameters.resultVolume is None:
             parameters.resultVolume = result
             qt.QTimer.singleShot(0, lambda: self._show_result(result))

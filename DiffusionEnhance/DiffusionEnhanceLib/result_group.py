@@ -110,7 +110,6 @@ class ResultGroup(VTKObservationMixin):
         self.parameters.view = self.views.way
         self._show_buttons()
 
-
     def plot(self) -> None:
         """Make the plot that is chosen and show it with the table where the layout has them."""
         result = self.views.result

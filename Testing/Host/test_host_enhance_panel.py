@@ -207,6 +207,35 @@ def test_the_speed_of_a_device_is_measured_once_in_the_background(host: Any, enh
     assert not enhance_worker.busy
 
 
+def test_in_another_module_the_worker_is_left_to_it(host: Any, enhance_worker: Any) -> None:
+    import slicer
+
+    panel_hand.small_head()
+    panel = panel_hand.open_panel(host, speed_known=False)
+    hand.wait_until(lambda: panel.speed.running, panel_hand.PATIENCE, "the speed is measured")
+    slicer.util.selectModule("Volumes")
+    hand.wait_until(lambda: not enhance_worker.busy, 10, "the measurement is cancelled")
+    panel.parameters.strength = 0.5
+    hand.run_for(1.5)
+    assert not enhance_worker.busy
+    host.open_module("DiffusionEnhance")
+    hand.wait_until(lambda: panel.speed.running, panel_hand.PATIENCE, "it is measured after all")
+
+
+def test_a_new_box_is_the_middle_half_and_the_time_follows_its_size(panel: Any) -> None:
+    from DiffusionCore.slicerbridge.expected import keep_seconds_per_voxel
+
+    hand.set_value(panel.ui.inputSelector, panel_hand.small_head())
+    keep_seconds_per_voxel("denoise-mr", "auto", 80 / (72 * 64 * 40))
+    roi = panel.ui.roiSelector.addNode()
+    hand.turn()
+    assert tuple(roi.GetSize()) == (36, 32, 20)
+    assert panel.ui.expectedLabel.text == "about 10 s on this computer"
+    roi.SetSize(72, 64, 40)
+    hand.turn()
+    assert panel.ui.expectedLabel.text == "about 80 s on this computer"
+
+
 def test_the_sample_data_are_registered_and_load_by_their_button(host: Any) -> None:
     import slicer
 

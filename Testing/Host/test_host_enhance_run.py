@@ -129,8 +129,10 @@ def test_the_scene_closed_while_it_runs_stays_empty(host: Any, panel: Any) -> No
     import slicer
 
     long_job(panel)
+    folder = Path(panel.worker._connection.folder)
     host.clear_scene()
     hand.run_for(1.5)
+    assert list(folder.glob("*.npy")) == []  # nor does the scan stay on the disk
     assert slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
     assert panel.controls.state == "cancelled"
     panel_hand.small_head()
@@ -266,6 +268,8 @@ def test_several_volumes_one_of_them_bad(panel: Any, head: Any) -> None:
     assert [node.GetName() for node in results_of(head)] == ["MRHeadNoisy enhanced"]
     assert [node.GetName() for node in results_of(good)] == ["MRHeadReference enhanced"]
     assert part(panel.parameters.resultVolume, INPUT) is head
+    hand.set_value(panel.ui.inputSelector, good)
+    assert part(panel.parameters.resultVolume, INPUT) is good
 
 
 def test_a_sequence_frame_by_frame(panel: Any, head: Any) -> None:

@@ -43,6 +43,7 @@ def test_images_are_made_as_a_volume(host: Any, panel: Any) -> None:
     assert (node.GetName(), panel_hand.voxels_of(node).shape) == ("tiny-noise seed 5", (3, 16, 16))
     assert report_of(node)["provenance"]["options"]["condition"] == "z_fraction=0.3:0.7"
     assert first_volume() is None
+    assert panel.parameters.inputVolume is None
     red = slicer.mrmlScene.GetSingletonNode("Red", "vtkMRMLSliceCompositeNode")
     assert red.GetBackgroundVolumeID() == node.GetID()
     for button in (ui.sideBySideButton, ui.dicomButton):

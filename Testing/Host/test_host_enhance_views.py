@@ -130,7 +130,9 @@ def test_wipe(host: Any, panel: Any) -> None:
     assert "left of the border: before" in panel.ui.legendLabel.text
     assert_like_reference(picture(host), "enhance-wipe")
     hand.set_value(panel.ui.wipeSlider, 80)
-    mixed = panel_hand.voxels_of(slicer.util.getNode("MRHeadNoisy enhanced wipe"))
+    node = slicer.util.getNode("MRHeadNoisy enhanced wipe")
+    assert not node.GetSaveWithScene() and not node.GetDisplayNode().GetSaveWithScene()
+    mixed = panel_hand.voxels_of(node)
     before, after = (
         panel_hand.voxels_of(node) for node in (panel.parameters.inputVolume, panel.parameters.resultVolume)
     )
@@ -236,6 +238,20 @@ def test_the_result_gone_takes_its_buttons_along(panel: Any) -> None:
     for name in ("wipeButton", "sideBySideButton", "reportButton"):
         button = getattr(panel.ui, name)
         assert (button.enabled, button.toolTip) == (False, "There is no result yet.")
+
+
+def test_a_map_of_a_result_is_no_scan(panel: Any) -> None:
+    """Once the scan is removed, the selector takes another volume by itself."""
+    import slicer
+
+    from DiffusionCore.slicerbridge.scans import first_volume
+
+    slicer.mrmlScene.RemoveNode(panel.parameters.inputVolume)
+    hand.run_for(0.05)
+    assert panel.ui.inputSelector.currentNode().GetName() == "MRHeadNoisy enhanced residual structure"
+    reason = "This is the residual structure of a result; choose a scan."
+    assert (panel.ui.applyButton.enabled, panel.ui.applyButton.toolTip) == (False, reason)
+    assert first_volume() is panel.parameters.resultVolume  # the only one left that looks like a scan
 
 
 def test_a_scene_comes_back_with_result_overlays_table_and_choices(host: Any, panel: Any, tmp_path: Any) -> None:

@@ -114,10 +114,16 @@ def test_a_selector_follows_the_scene(host: Any) -> None:
     assert selector.currentNode() is first  # without "None" the first is chosen by itself
     selector.setCurrentNode(second)
     slicer.mrmlScene.RemoveNode(second)
-    assert selector.currentNode() is first
+    assert selector.currentNode() is first  # the one above
+    third, last = (slicer.util.addVolumeFromArray(BOX, name=name) for name in ("third", "last"))
+    slicer.mrmlScene.RemoveNode(first)
+    assert selector.currentNode() is last  # there is none above
+    selector.setCurrentNode(None)
+    slicer.mrmlScene.RemoveNode(third)
+    assert selector.currentNode() is None
     host.clear_scene()
     assert selector.currentNode() is None
-    assert told == ["first", "second", "first", None]
+    assert told == ["first", "second", "first", "last", None]
 
 
 def test_a_selector_with_none_stays_at_none(host: Any) -> None:

@@ -117,7 +117,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     def __refill(self, *_: Any) -> None:
         if self.__scene is not None and self.__scene.IsBatchProcessing():
             return
-        combo, before = self._combo__part, self.__told
+        combo, before, rows = self._combo__part, self.__told, list(self.__ids)
         self.__on_nodes.release()
         combo.blockSignals(True)
         combo.clear()
@@ -128,9 +128,19 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
             self.__ids.append(node.GetID())
             combo.addItem(node.GetName())
             self.__on_nodes.watch(node, vtk.vtkCommand.ModifiedEvent, self.__rename)
-        combo.setCurrentIndex(self.__ids.index(before) if before in self.__ids else min(len(self.__ids), 1) - 1)
+        combo.setCurrentIndex(self.__row_of(before, rows))
         combo.blockSignals(False)
         self.__tell()
+
+    def __row_of(self, before: str, rows: list[str]) -> int:
+        """The row that is chosen when the list has become another, as by QComboBox and qMRMLNodeComboBox: what was chosen
+        stays; where it is gone, the one above it, above the first the last; of a list that was empty the first."""
+        if before in self.__ids:
+            return self.__ids.index(before)
+        if before in rows:
+            row = rows.index(before)
+            return min(row, len(self.__ids)) - 1 if row else len(self.__ids) - 1
+        return 0 if self.__ids and not rows else -1
 
     def __rename(self) -> None:
         for index, identity in enumerate(self.__ids):
