@@ -8,16 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..benchmark.denoise.cases import PARTS as DENOISE_PARTS
+from ..benchmark.trust.extent import PARTS as TRUST_PARTS
 from ..errors import InputError, OutputError, UsageError
 from ..progress import Progress
 from .arguments import Parser, add_output_arguments
 from .benchmark_classify import add_classify_arguments, classify_table
-from .benchmark_denoise import PARTS as DENOISE_PARTS
 from .benchmark_denoise import add_denoise_arguments, denoise_table
 from .benchmark_superres import PARTS as SUPERRES_PARTS
 from .benchmark_superres import superres_table
 from .benchmark_synthesis import add_synthesis_arguments, synthesis_table
-from .benchmark_trust import PARTS as TRUST_PARTS
 from .benchmark_trust import add_trust_arguments, trust_table
 from .console import console_progress
 from .tables import print_json, print_table
@@ -30,8 +30,8 @@ def main(argv: list[str]) -> int:
     """Run a comparison; it writes Markdown, CSV and PNG files."""
     parser = Parser(
         "benchmark",
-        "Compare with other methods on the test scans (denoise, superres, classify), measure the goals of speed (speed), or see "
-        "whether failures are flagged and intervals hold (trust).",
+        "Compare with other methods on the test scans (denoise, superres, classify) or with each other (synthesis), measure "
+        "the goals of speed (speed), or see whether failures are flagged and intervals hold (trust).",
         "diffusioncore benchmark denoise docs/benchmark --tune --parts mr --learned runs/regression-unet-mr/model",
         "diffusioncore benchmark denoise docs/benchmark --study conditioning --model runs/s3-mr-2d/model",
         "diffusioncore benchmark superres docs/benchmark --learned runs/regression-superres-mr-x2/model",

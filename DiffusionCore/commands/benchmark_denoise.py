@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]
 
-PARTS = ("mr", "mr-average", "mr-28dB", "mr-slices", "mr-other", "ct", "phantom", "real")
 OUR_STEPS = (1, 2, 4, 8)
 REFERENCE_STEPS = 50
 
@@ -40,8 +39,6 @@ def denoise_table(given: argparse.Namespace, root: Path, progress: Progress) -> 
     if given.study:
         return STUDIES[given.study](given, root, progress)
     parts = tuple(given.parts.split(",")) if given.parts else ()
-    if not set(parts) <= set(PARTS):
-        raise UsageError(f"--parts of denoise are {', '.join(PARTS)}, got {given.parts}")
     methods = [*our_methods(given.model), *(method for folder in given.learned for method in learned_methods(folder))]
     if given.tune:
         tune_rivals(given.output / "tuned.yaml", root, parts=parts, progress=progress)

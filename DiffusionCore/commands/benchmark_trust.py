@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..benchmark.trust.extent import PARTS
 from ..errors import ModelError, UsageError
 from ..progress import Progress
-
-PARTS = ("planted", "intervals", "detail")
 
 
 def add_trust_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from DiffusionCore.benchmark.denoise.case_inputs import CaseInput, Shape, case_i
 from DiffusionCore.benchmark.denoise.cases import MR_CROP, MR_S0, TEST_CASES, Case
 from DiffusionCore.benchmark.denoise.forecast import seconds_of
 from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.benchmark.rivals import (
     Method,
@@ -26,6 +27,7 @@ from DiffusionCore.benchmark.rivals import (
     read_tuned,
     rival,
 )
+from DiffusionCore.benchmark.rivals.learned import decided_by
 from DiffusionCore.errors import ModelError
 from DiffusionCore.metrics import psnr, snr_db, ssim
 from DiffusionCore.progress import Progress, silent
@@ -60,7 +62,7 @@ def run_s0_table(
     seed: int = 0,
     size: Shape | None = None,
     quick: bool = False,
-    work: Path | None = Path("runs/conditioning"),
+    cache: Path | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> tuple[tuple[S0Row, ...], tuple[Path, ...]]:
@@ -69,38 +71,40 @@ def run_s0_table(
     model  S0's family: 3D, the image's state, run with `steps` of DDIM over blended 64³ patches
     ours   a model of the fast family to put beside it, in one step
     size   of the central crop, (K, J, I); default that of `benchmark denoise`
+    cache  where outputs are kept, so that a run goes on where it was stopped; default: `cache` in `out_folder`
 
-    Writes s0.md and s0.csv to `out_folder`; outputs are kept in `work`. Non-local means has the parameters that
+    Writes s0.md and s0.csv to `out_folder`. Non-local means has the parameters that
     `benchmark denoise --tune` chose, if its `tuned.yaml` is there. Raises `ModelError` for another kind of model.
     """
     progress = progress or silent()
+    kept = ignored_folder(cache or out_folder / "cache")
     methods = [unchanged(), rival("nlm-skimage"), reference_method(model, steps, seed, device)]
     if ours is not None:
         methods.append(one_step_method(ours, seed, device))
     cases = [case for case in TEST_CASES if case.table == MR_S0]
     size = size or (QUICK_SIZE if quick else None)
-    tuned = read_tuned(Path(out_folder) / "tuned.yaml")
+    tuned = read_tuned(out_folder / "tuned.yaml")
     expected = len(cases) * sum(seconds_of(method, size or MR_CROP) for method in methods)
     progress.say(f"S0's table: at most about {in_words(expected)} on two idle cores")
     rows = []
     progress.stage("S0's table")
     for done, case in enumerate(cases):
         progress.advance(done / len(cases), case.name)
-        rows += rows_of_case(case, data_root, methods, size, work, tuned)
+        rows += rows_of_case(case, data_root, methods, size, kept, tuned)
     progress.stage("write")
-    paths = write_s0(Path(out_folder), rows, cases, steps)
+    paths = write_s0(out_folder, rows, cases, steps)
     progress.finish()
     return tuple(rows), tuple(paths)
 
 
 def rows_of_case(
-    case: Case, root: Path, methods: Sequence[Method], size: Shape | None, work: Path | None, tuned: Sequence[Tuned]
+    case: Case, root: Path, methods: Sequence[Method], size: Shape | None, kept: Path, tuned: Sequence[Tuned]
 ) -> list[S0Row]:
     """Every method on one subject."""
     given = case_input(case, root, size)
     rows = []
     for method in methods:
-        output = output_of(method, given.scan, parameters_for(method, "MR", given.scan.sigma, tuned), work)
+        output = output_of(method, given.scan, parameters_for(method, "MR", given.scan.sigma, tuned), kept)
         if output.voxels is not None:
             rows.append(scored(given, method, output))
     return rows
@@ -149,7 +153,7 @@ def sampled_method(name: str, title: str, state: str, model: str | Path, steps: 
         voxels = np.array(scan.voxels)
         return sample_volume(loaded.denoiser, voxels, scan.sigma, loaded.process, settings, device=device).image.numpy()
 
-    described = f"{loaded.card.sha256} {steps} {seed}"
+    described = " ".join([*decided_by(loaded.folder), str(steps), str(seed)])
     pace = model_pace(loaded.card, steps)
     return Method(name, title, run, distribution="", module="", licence="MIT", fingerprint=described, pace=pace)
 

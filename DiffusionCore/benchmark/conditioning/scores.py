@@ -79,18 +79,16 @@ class Result:
     seconds: float = 0.0
 
 
-def kept_result(folder: Path | None, described: Mapping[str, Any], make: Callable[[], Result]) -> Result:
+def kept_result(folder: Path, described: Mapping[str, Any], make: Callable[[], Result]) -> Result:
     """The result that `described` stands for, from `folder` if it is there, else made now and kept there as JSON."""
     text = json.dumps(described, sort_keys=True, default=str)
-    path = None if folder is None else folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
-    if path is not None and path.is_file():
+    path = folder / f"conditioning-{hashlib.sha256(text.encode()).hexdigest()}.json"
+    if path.is_file():
         return _from_json(json.loads(path.read_text(encoding="utf-8"))["result"])
     result = make()
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(path, overwrite=True) as temporary:
-            content = {"described": json.loads(text), "result": asdict(result)}
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with atomic_file(path, overwrite=True) as temporary:
+        content = {"described": json.loads(text), "result": asdict(result)}
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return result
 
 

@@ -25,7 +25,9 @@ from DiffusionCore.benchmark.conditioning.scores import Result, Scores, fingerpr
 from DiffusionCore.benchmark.conditioning.settings import QUICK, StudySettings
 from DiffusionCore.benchmark.conditioning.slices import Array, StudySlices, study_slices
 from DiffusionCore.benchmark.expected_time import in_words
+from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.rivals import MACS_A_SECOND
+from DiffusionCore.benchmark.rivals.learned import code_checksum
 from DiffusionCore.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from DiffusionCore.models import Model
     from DiffusionCore.networks import Denoiser
 
-REVISION = 1  # raised when a result would change, so that kept ones are not used
+REVISION = 1  # raised when this room would give another result, so that kept ones are not used
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def run_conditioning_study(
     regression_model: str | Path | None = None,
     settings: StudySettings | None = None,
     quick: bool = False,
-    work: Path | None = Path("runs/conditioning"),
+    cache: Path | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> StudyResult:
@@ -64,7 +66,8 @@ def run_conditioning_study(
     model             S3's: 2D, epsilon-prediction of the image, the scan as second channel; trained with
                       `diffusion.drop` above 0, else only its answers at guidance 1 are shown
     regression_model  a 2D model that answers in one step; None: no such row
-    work              where each result is kept as soon as it is there, so that a stopped run goes on; None: nowhere
+    cache             where each result is kept as soon as it is there, so that a stopped run goes on; default: `cache` in
+                      `out_folder`
 
     With the default settings about 3 300 passes of DDIM and 5 400 of DDPM over sixteen patches of 64².
     Raises `InputError` without the data, `ModelError` for another kind of model, `Cancelled`.
@@ -73,6 +76,7 @@ def run_conditioning_study(
 
     settings = settings or (QUICK if quick else StudySettings())
     progress = progress or silent()
+    kept = ignored_folder(cache or out_folder / "cache")
     progress.stage("read")
     loaded = load_model(model)
     check_model(loaded)
@@ -81,11 +85,11 @@ def run_conditioning_study(
         data_root, "test", settings.patch, settings.per_subject, settings.seed, subjects=settings.subjects
     )
     results = [
-        *rival_results(data_root, study, plain, settings, work, device, progress),
-        *model_results(loaded, study, settings, work, device, progress),
+        *rival_results(data_root, study, plain, settings, kept, device, progress),
+        *model_results(loaded, study, settings, kept, device, progress),
     ]
     progress.stage("write")
-    paths = write_study(Path(out_folder), results, study, settings, loaded.card)
+    paths = write_study(out_folder, results, study, settings, loaded.card)
     progress.finish()
     return StudyResult(tuple(results), tuple(paths))
 
@@ -95,7 +99,7 @@ def rival_results(
     study: StudySlices,
     plain: Model | None,
     settings: StudySettings,
-    work: Path | None,
+    kept: Path,
     device: str,
     progress: Progress,
 ) -> list[Result]:
@@ -126,12 +130,12 @@ def rival_results(
 
             weights = plain.card.sha256 if plain is not None and name == "regression U-Net" else ""
             described = {"method": name, "level": level, "weights": weights, **common(settings, data)}
-            results.append(kept_result(work, described, make))
+            results.append(kept_result(kept, described, make))
     return results
 
 
 def model_results(
-    model: Model, study: StudySlices, settings: StudySettings, work: Path | None, device: str, progress: Progress
+    model: Model, study: StudySlices, settings: StudySettings, kept: Path, device: str, progress: Progress
 ) -> list[Result]:
     """Every strategy at every guidance with DDIM, and at guidance 1 with DDPM, at every level."""
     import torch
@@ -161,7 +165,7 @@ def model_results(
             return sampled_result(denoiser, model.process, y, level, setting, settings, study, report)
 
         described = {"level": level, **vars(setting), "weights": model.card.sha256, **common(settings, data)}
-        results.append(kept_result(work, described, make))
+        results.append(kept_result(kept, described, make))
         before += setting.passes(model.process, level)
         progress.advance(before / total)
     # without a condition in its second channel, "both" is "start"
@@ -227,6 +231,7 @@ def common(settings: StudySettings, data: str) -> dict[str, object]:
     """What every kept result depends on."""
     return {
         "revision": REVISION,
+        "code": code_checksum(),
         "data": data,
         "noise": settings.noise,
         "seed": settings.seed,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from DiffusionCore.benchmark.denoise.cases import TEST_CASES, VALIDATION_CASES, Case
 
 Shape = tuple[int, int, int]
+PARTS = ("planted", "intervals", "detail")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from DiffusionCore.benchmark.denoise.run import first_of_each
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.rivals.method import HU_PER_UNIT
 from DiffusionCore.benchmark.trust.contrast_detail import Insertions, cells, insert
-from DiffusionCore.benchmark.trust.extent import Extent
+from DiffusionCore.benchmark.trust.extent import PARTS, Extent
 from DiffusionCore.benchmark.trust.extent import cases as cases_of
 from DiffusionCore.benchmark.trust.intervals import (
     Coverage,
@@ -33,8 +33,6 @@ from DiffusionCore.benchmark.trust.width import Widths, sample_widths
 from DiffusionCore.models.card import SampleWidth, read_card, write_card
 from DiffusionCore.models.registry import CARD
 from DiffusionCore.progress import Progress, silent
-
-PARTS = ("planted", "intervals", "detail")
 
 
 @dataclass(frozen=True)

@@ -254,7 +254,7 @@ def test_own_noise_marks_a_level_and_limits_what_can_be_reached() -> None:
 
 
 def test_the_study_writes_every_strategy_guidance_and_rival(data: Path, model: Path, tmp_path: Path) -> None:
-    found = run_conditioning_study(tmp_path / "out", data, model, settings=SETTINGS, work=None, device="cpu")
+    found = run_conditioning_study(tmp_path / "out", data, model, settings=SETTINGS, device="cpu")
     assert [path.name for path in found.paths] == ["conditioning.md", "conditioning.csv", "conditioning.png"]
     text = found.paths[0].read_text(encoding="utf-8")
     for name in ("non-local means", "concatenation, guidance 0", "both, guidance 2", "start", "S3, DDPM", "S3, DDIM"):
@@ -284,22 +284,22 @@ def test_a_stopped_study_goes_on_where_it_was(
         return original(*arguments, **options)
 
     monkeypatch.setattr(conditioning, "sample", counted)
-    work, settings = tmp_path / "work", replace(SETTINGS, levels=(0.15,), ddpm_steps=0)
+    cache, settings = tmp_path / "cache", replace(SETTINGS, levels=(0.15,), ddpm_steps=0)
     stop = Progress(cancelled=lambda: calls >= 3)
     with pytest.raises(Cancelled):
-        run_conditioning_study(tmp_path / "out", data, model, settings=settings, work=work, progress=stop)
+        run_conditioning_study(tmp_path / "out", data, model, settings=settings, cache=cache, progress=stop)
     stopped = calls
-    run_conditioning_study(tmp_path / "out", data, model, settings=settings, work=work)
+    run_conditioning_study(tmp_path / "out", data, model, settings=settings, cache=cache)
     total = len(planned(settings, guided=True))
     assert calls == stopped + total - 2  # two were whole when the third was stopped
-    run_conditioning_study(tmp_path / "out", data, model, settings=settings, work=work)
+    run_conditioning_study(tmp_path / "out", data, model, settings=settings, cache=cache)
     assert calls == stopped + total - 2
 
 
 def test_a_model_without_dropout_is_studied_at_guidance_1_and_this_is_said(data: Path, tmp_path: Path) -> None:
     model = write_model(tmp_path / "undropped", 0.0)
     settings = replace(SETTINGS, levels=(0.15,), noise="rician")
-    found = run_conditioning_study(tmp_path / "out", data, model, settings=settings, work=None)
+    found = run_conditioning_study(tmp_path / "out", data, model, settings=settings)
     assert {r.guidance for r in found.results if r.strategy} == {1.0}
     text = found.paths[0].read_text(encoding="utf-8")
     assert "always there" in text
@@ -309,4 +309,4 @@ def test_a_model_without_dropout_is_studied_at_guidance_1_and_this_is_said(data:
 def test_another_kind_of_model_is_refused(data: Path, tmp_path: Path) -> None:
     model = write_model(tmp_path / "one-channel", 0.0, in_channels=1)
     with pytest.raises(ModelError, match="beside the scan"):
-        run_conditioning_study(tmp_path / "out", data, model, settings=SETTINGS, work=None)
+        run_conditioning_study(tmp_path / "out", data, model, settings=SETTINGS)

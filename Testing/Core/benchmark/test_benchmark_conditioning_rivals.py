@@ -103,7 +103,7 @@ def heads(tmp_path: Path) -> Path:
 def test_s0_s_table_starts_at_28_4_db_and_names_every_subject(heads: Path, tmp_path: Path) -> None:
     s0 = save(tmp_path / "s0", "reference-quarter", "image", "linear")
     ours = save(tmp_path / "ours", "fast", "residual", "cosine_zero_snr")
-    rows, paths = run_s0_table(tmp_path / "out", heads, s0, ours=ours, steps=2, quick=True, work=None, device="cpu")
+    rows, paths = run_s0_table(tmp_path / "out", heads, s0, ours=ours, steps=2, quick=True, device="cpu")
     subjects = {case.subject for case in TEST_CASES if case.table == MR_S0}
     assert {row.subject for row in rows} == subjects
     start = [row for row in rows if row.method == "before"]
@@ -119,4 +119,4 @@ def test_s0_s_table_refuses_another_kind_of_model(heads: Path, tmp_path: Path) -
     with torch.no_grad():
         ours = save(tmp_path / "ours", "fast", "residual", "cosine_zero_snr")
     with pytest.raises(ModelError, match="image's diffusion"):
-        run_s0_table(tmp_path / "out", heads, ours, work=None)
+        run_s0_table(tmp_path / "out", heads, ours)
