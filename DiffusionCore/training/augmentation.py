@@ -52,7 +52,7 @@ class Augmentation:
         wanted = math.exp(rng.uniform(math.log(low), math.log(high)))
         factors = [
             1.0 if mm > high or s == 1 else float(np.clip(wanted / mm, 0.5, 2.5))
-            for s, mm in zip(size, spacing, strict=False)
+            for s, mm in zip(size, spacing, strict=True)
         ]
         if all(0.95 < factor < 1.05 for factor in factors):
             return cut(size)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
+from ..metrics.bootstrap import Interval
 from ..models.card import Card, DiffusionSpec, NetworkSpec, Range, SynthesisSpec, ValidRanges, read_card
 from ..models.registry import CARD, save_model
 from ..models.weights_file import WEIGHTS, load_weights
@@ -18,6 +20,8 @@ from .config import TrainingConfig
 from .lightning_module import DenoiserTraining
 from .network import denoiser_config
 from .splits import load_split
+
+CROPS = "block bootstrap within the validation crops; test subjects are in docs/benchmark"
 
 
 def export_model(
@@ -37,9 +41,18 @@ def export_model(
         "subjects": _subjects(module.config),
         "versions": {name: version_of(name) for name in ("DiffusionCore", "torch", "lightning", "monai")},
     }
-    card = make_card(module.config, recipe, {"validation": {k: round(v, 4) for k, v in figures.items()}})
+    card = make_card(module.config, recipe, validation_figures(figures, module.intervals(), CROPS))
     with module.average.applied(module.denoiser):
         return save_model(folder, card, module.denoiser)
+
+
+def validation_figures(figures: Mapping[str, float], intervals: Mapping[str, Interval], where: str) -> dict[str, Any]:
+    """What a card says of the validation: the figures, and beside them the intervals of those that have one."""
+    said: dict[str, Any] = {"validation": {name: round(value, 4) for name, value in figures.items()}}
+    if intervals:
+        said["intervals"] = {"what": f"{next(iter(intervals.values())).confidence:.0%}, {where}"}
+        said["intervals"] |= {name: [round(found.low, 4), round(found.high, 4)] for name, found in intervals.items()}
+    return said
 
 
 def stages_of(card: Card) -> list[dict[str, Any]]:

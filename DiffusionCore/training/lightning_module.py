@@ -10,11 +10,14 @@ import lightning.pytorch as pl
 import torch
 
 from ..diffusion import Process, forward, loss
+from ..metrics.bootstrap import Blocks, Interval, blocks_of, within_subjects
 from ..networks.denoiser import Denoiser
 from .config import OptimiserConfig, TrainingConfig
 from .ema import MovingAverage
 from .network import autocast_network, wants_bf16
-from .validation import psnr, restore
+from .validation import relative_error, restore, to_psnr
+
+FEWEST_BLOCKS = 4
 
 
 def learning_rate(config: OptimiserConfig, step: int, done: float) -> float:
@@ -38,10 +41,13 @@ class DenoiserTraining(pl.LightningModule):
         self.criterion = loss(config.diffusion.loss)
         self.seconds_trained = 0.0
         self.validated_at: int | None = None
+        self._errors: dict[str, list[Blocks]] = {}
         self._clock = 0.0
         self._swap: Any = None
 
     def setup(self, stage: str) -> None:
+        if stage != "fit":
+            return
         device = self.trainer.strategy.root_device
         autocast_network(self.denoiser, wants_bf16(self.config.trainer.precision, device), device.type)
 
@@ -106,6 +112,7 @@ class DenoiserTraining(pl.LightningModule):
         return max(self.global_step / trainer.max_steps, by_time)
 
     def on_validation_start(self) -> None:
+        self._errors = {}
         self._swap = self.average.applied(self.denoiser)
         self._swap.__enter__()
 
@@ -124,10 +131,24 @@ class DenoiserTraining(pl.LightningModule):
         restored = restore(
             self.denoiser, self.process, item["y"], item["sigma"], validation.steps, item.get("sigma_level")
         )
-        figure = psnr(restored, item["x"], item["tissue"], validation.window)
-        self.log("val_psnr", figure, prog_bar=True, batch_size=1, sync_dist=True)
-        self.log(f"val_psnr/{item['level']:g}", figure, batch_size=1, sync_dist=True)
+        error, tissue = (
+            t[0, 0].cpu() for t in (relative_error(restored, item["x"], validation.window), item["tissue"])
+        )
+        blocks = blocks_of(error, tissue)
+        figure = float(to_psnr(blocks.sums.sum() / blocks.counts.sum()))
+        for name, shown in (("val_psnr", True), (f"val_psnr/{item['level']:g}", False)):
+            self.log(name, figure, prog_bar=shown, batch_size=1, sync_dist=True)
+            self._errors.setdefault(name, []).append(blocks)
         return restored
+
+    def intervals(self) -> dict[str, Interval]:
+        """Of each figure of the last validation in dB: how well these crops tell it, which says nothing about others.
+        Empty where a crop has too few blocks to resample."""
+        return {
+            name: within_subjects(crops, transform=to_psnr)
+            for name, crops in self._errors.items()
+            if min(len(crop.sums) for crop in crops) >= FEWEST_BLOCKS
+        }
 
     @property
     def monitored(self) -> tuple[str, str]:

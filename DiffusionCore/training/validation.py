@@ -31,7 +31,8 @@ def validation_items(config: TrainingConfig, source: ExampleSource) -> list[dict
         if not wanted or any(part in scan.name for part in wanted):
             for start, size in _crops(scan, config):
                 items += [_item(source, n, start, size, level) for level in config.validation.levels]
-    return items
+    # where there is no tissue there is no figure, and one NaN would be the mean of all
+    return [item for item in items if item["tissue"].any()]
 
 
 def _crops(scan: Scan, config: TrainingConfig) -> list[tuple[list[int], tuple[int, ...]]]:
@@ -112,10 +113,15 @@ def restore(
     return denoiser.from_state(last, y, sigma)
 
 
-def psnr(image: torch.Tensor, target: torch.Tensor, tissue: torch.Tensor, window: tuple[float, float] | None) -> float:
-    """dB inside `tissue`, data range 1 (MR: p99.5) or a window's width, to which both are clipped first (CT)."""
+def relative_error(image: torch.Tensor, target: torch.Tensor, window: tuple[float, float] | None) -> torch.Tensor:
+    """Squared error over the squared data range, float64: 1 (MR: p99.5), or a window's width, to which both are clipped
+    first (CT)."""
     low, high = window or (0.0, 1.0)
     if window is not None:
         image, target = image.clamp(low, high), target.clamp(low, high)
-    error = (image - target)[tissue].double().square().mean()
-    return float(10 * torch.log10((high - low) ** 2 / error.clamp_min(1e-20)))
+    return (image - target).double().square() / (high - low) ** 2
+
+
+def to_psnr(mean_error: float | np.ndarray) -> np.ndarray:
+    """dB, of the mean of `relative_error`; no error at all counts as 200 dB."""
+    return -10 * np.log10(np.maximum(mean_error, 1e-20))

@@ -43,6 +43,15 @@ def test_a_run_ends_with_a_model_that_loads_and_verifies(finished):
     assert model.denoiser(torch.zeros_like(y), torch.tensor([50]), y, sigma).shape == y.shape
 
 
+def test_figures_on_the_card_have_intervals(world):
+    settings = ["name=sure", "trainer.max_steps=2", "validation.size=[16, 24, 24]"]
+    figures = read_card(train(world / "tiny.yaml", settings, quiet=True) / "card.yaml").figures
+    assert figures["intervals"]["what"].startswith("95%, block bootstrap within the validation crops")
+    for name, value in figures["validation"].items():
+        low, high = figures["intervals"][name]
+        assert low < value < high
+
+
 def test_figures_are_logged(finished):
     with next((finished / "csv").glob("*/metrics.csv")).open() as file:
         rows = list(csv.DictReader(file))
