@@ -79,6 +79,7 @@ def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
     """Our own training, its augmentation and its rule for thresholds."""
     from ..benchmark.classify.arms import Toolbox
     from ..training.classify.augmentation import augmented
+    from ..training.classify.fitting import take_over
     from ..training.classify.threshold import balanced_threshold
     from ..training.config_file import load_config
     from ..training.run import train
@@ -89,9 +90,13 @@ def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
             raise UsageError(f"{path} is not here; start from the repository, or name a configuration with --config")
         return path
 
-    def trained(source: Source, overrides: Sequence[str], seed: int, minutes: float, folder: Path) -> Path:
+    def trained(
+        source: Source, overrides: Sequence[str], seed: int, minutes: float, folder: Path, first: Path | None
+    ) -> Path:
         model = folder / "model"
         if not (model / "card.yaml").is_file():
+            if first is not None:
+                take_over("guidance", first, folder)
             own = (
                 f"name={folder.name}",
                 f"runs={folder.parent}",
@@ -105,7 +110,9 @@ def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
         return model
 
     def recipe(source: Source) -> str:
-        return settings(source).read_text(encoding="utf-8")
+        # without what has no part in what is learnt: hours of training should not be lost to a word on the card
+        told = {"card", "name", "runs", "seed", "tensorboard"}
+        return load_config(settings(source)).model_dump_json(exclude=told, exclude_defaults=True)
 
     def augment(source: Source) -> Augment:
         wanted = load_config(settings(source)).augmentation

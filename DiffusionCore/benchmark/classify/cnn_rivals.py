@@ -66,6 +66,9 @@ def train_cnn(
     import torch
     from torch.nn import functional as F
 
+    from DiffusionCore.inference.device import cpu_has_bfloat16
+
+    bfloat16 = cpu_has_bfloat16()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(2).to(memory_format=torch.channels_last_3d)
@@ -87,7 +90,7 @@ def train_cnn(
             group["lr"] = RATE * cycle(share)
         x, y = batch(data.train, seed, state["step"], augment)
         network.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
             logits = network(x)
         loss = F.cross_entropy(logits.float(), y, weight=weights, label_smoothing=SMOOTHING)
         optimiser.zero_grad()
@@ -151,10 +154,3 @@ def probabilities(network: nn.Module, images: npt.NDArray[np.float32]) -> npt.ND
         ]
     p = torch.cat(logits).double().softmax(dim=1).clamp_min(LEAST_PROBABILITY).numpy()
     return p / p.sum(axis=1, keepdims=True)
-
-
-def fast_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16 faster than in float32."""
-    from DiffusionCore.inference.device import cpu_has_bfloat16
-
-    return cpu_has_bfloat16()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ class Source:
     kind    "labelmap" or "volume", as on a model's card
     config  of our own training
     scale   of grey values: the stored value that becomes 1, as `data.scale` of that configuration
+    bundled the model of these cases that comes with the program, none: ""
     """
 
     name: str
@@ -31,6 +33,7 @@ class Source:
     classes: tuple[str, str]
     config: str
     scale: float = 1.0
+    bundled: str = ""
 
 
 SOURCES = (
@@ -42,6 +45,7 @@ SOURCES = (
         kind="labelmap",
         classes=("normal", "mass or hyperplasia"),
         config="configs/classify-adrenal.yaml",
+        bundled="classify-adrenal",
     ),
     Source(
         name="adrenal-64",
@@ -61,6 +65,7 @@ SOURCES = (
         classes=("other tissue", "sarcoma"),
         config="configs/classify-mr-sarcoma.yaml",
         scale=1050.0,
+        bundled="classify-mr-sarcoma",
     ),
 )
 
@@ -111,7 +116,7 @@ def read_dataset(source: Source, root: Path, *, most: int | None = None) -> Data
             held = {name: stored[name] for split in SPLITS for name in (f"{split}_images", f"{split}_labels")}
     except FileNotFoundError:
         raise InputError(f"{path.name} is not under the data's folder; give --data") from None
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         raise InputError(f"{path.name} is no MedMNIST file: it must hold images and labels of three splits") from None
     splits = {}
     for split in SPLITS:
@@ -135,8 +140,11 @@ def subjects_of(index: Path | None, split: str, count: int) -> npt.NDArray[np.st
     """(count,) whose each case is, by the index's columns split, index and subject; without one each is its own."""
     if index is None:
         return np.array([f"{split}/{n}" for n in range(count)])
-    with index.open(newline="", encoding="utf-8") as file:
-        found = {int(row["index"]): row["subject"] for row in csv.DictReader(file) if row["split"] == split}
+    try:
+        with index.open(newline="", encoding="utf-8") as file:
+            found = {int(row["index"]): row["subject"] for row in csv.DictReader(file) if row["split"] == split}
+    except (OSError, KeyError, ValueError):
+        raise InputError(f"{index.name} is no table of cases: it must have the columns split, index, subject") from None
     if sorted(found) != list(range(count)):
         raise InputError(f"{index.name}: {split} has {len(found)} rows for {count} cases; give one a case")
     return np.array([found[n] for n in range(count)])

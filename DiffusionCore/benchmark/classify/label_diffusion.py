@@ -19,14 +19,9 @@ SPREADS = (0.0, 1.0)
 
 
 def answers(
-    model: Classifier,
-    images: npt.NDArray[np.float32],
-    *,
-    samples: int | None = None,
-    steps: int | None = None,
-    spread: float | None = None,
+    model: Classifier, images: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """(N, classes) twice: the mean over samples as drawn, before calibration; and the guidance network's own answer."""
+    """(samples, N, classes) as drawn, before calibration; and (N, classes), the guidance network's own answer."""
     import torch
 
     spec = model.card.classify
@@ -34,12 +29,9 @@ def answers(
     with torch.inference_mode():
         for part in np.array_split(images, -(-len(images) // BATCH)):
             guidance = model.network.encode(torch.from_numpy(np.array(part, np.float32))[:, None])
-            found = model.network.sample(
-                guidance, samples=samples or spec.samples, steps=steps or spec.steps, spread=spread
-            )
-            drawn.append(found.double().mean(dim=0))
+            drawn.append(model.network.sample(guidance, samples=spec.samples, steps=spec.steps).double())
             guided.append(guidance.probabilities.double())
-    return unit(torch.cat(drawn).numpy()), unit(torch.cat(guided).numpy())
+    return unit(torch.cat(drawn, dim=1).numpy()), unit(torch.cat(guided).numpy())
 
 
 def unit(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -49,15 +41,8 @@ def unit(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def range_of_samples(model: Classifier, data: Dataset) -> RangeCoverage:
     """Whether the range that nine in ten samples lie in, as `classify` shows it, says anything of the truth: test cases."""
-    import torch
-
     spec, cases = model.card.classify, data.test
-    drawn = []
-    with torch.inference_mode():
-        for part in np.array_split(cases.images, -(-len(cases) // BATCH)):
-            guidance = model.network.encode(torch.from_numpy(np.array(part))[:, None])
-            drawn.append(model.network.sample(guidance, samples=spec.samples, steps=spec.steps).double())
-    samples = unit(torch.cat(drawn, dim=1).numpy())
+    samples, _ = answers(model, cases.images)
     given = Predictions(with_temperature(samples.mean(axis=0), spec.temperature), cases.labels, cases.subjects)
     low, high = np.percentile(with_temperature(samples, spec.temperature)[..., 1], (5, 95), axis=0)
     return range_coverage(given, low, high)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from DiffusionCore.benchmark.classify import cnn_rivals
-from DiffusionCore.benchmark.classify.arms import GUIDANCE, OURS, Arm
+from DiffusionCore.benchmark.classify.arms import OURS, Arm
 from DiffusionCore.benchmark.classify.datasets import SPLITS, Dataset
 from DiffusionCore.benchmark.classify.record import is_whole
 from DiffusionCore.benchmark.classify.spoiling import LEVELS
@@ -25,14 +25,14 @@ class Part:
     """One arm with one seed.
 
     folder   where its training and its predictions are kept; its name ends in a hash of all that they depend on
-    trained  folder of the training that it is read off: its own; of the guidance network that of ours
+    ours     folder of our training with the same seed: what the guidance network is read off, and whose phase 1 is taken
     minutes  of training that it takes: none for what is hardly trained, or trained with another part
     """
 
     arm: Arm
     seed: int
     folder: Path
-    trained: Path
+    ours: Path
     minutes: float
 
     @property
@@ -50,10 +50,13 @@ class Part:
         return self.name, round(self.minutes, 2), "there" if self.done else "missing"
 
 
-def planned(arms: Iterable[Arm], seeds: int, data: Dataset, minutes: float, recipe: str, work: Path) -> list[Part]:
+def planned(
+    arms: Sequence[Arm], seeds: int, data: Dataset, minutes: float, recipe: str, work: Path, bundled: str = ""
+) -> list[Part]:
     """Every part, seed by seed, so that a run that is stopped has compared all arms as far as it came.
 
-    recipe  the text of our own training's configuration. What is hardly trained has one seed.
+    recipe   what our own training follows, as text
+    bundled  the card of the bundled model of these cases; none: ""
     """
     cases = digest(
         *(getattr(getattr(data, split), field).tobytes() for split in SPLITS for field in ("images", "labels")),
@@ -61,18 +64,19 @@ def planned(arms: Iterable[Arm], seeds: int, data: Dataset, minutes: float, reci
     )
 
     def folder(arm: Arm, seed: int) -> Path:
-        training = (minutes, recipe, list(arm.overrides), NUMBERS) if arm.kind != "simple" else ()
-        key = digest(cases, json.dumps([arm.name, seed, *training]))
+        depends: dict[str, tuple[object, ...]] = {"simple": (), "bundled": (bundled,)}
+        training = (minutes, recipe, arm.overrides, NUMBERS)
+        key = digest(cases, json.dumps([arm.name, seed, *depends.get(arm.kind, training)]))
         return work / f"{arm.name}-{seed}-{key[:10]}"
 
+    ours = next(arm for arm in arms if arm.name == OURS)
     parts = []
     for seed in range(seeds):
         for arm in arms:
-            if arm.kind == "simple" and seed:
+            if (arm.once and seed) or (arm.kind == "bundled" and not bundled):
                 continue
-            own = folder(arm, seed)
-            ours = folder(next(a for a in arms if a.name == OURS), seed) if arm.name == GUIDANCE else own
-            parts.append(Part(arm, seed, own, ours, minutes if arm.trained else 0.0))
+            taken = minutes / 2 if arm.second else minutes if arm.trained else 0.0
+            parts.append(Part(arm, seed, folder(arm, seed), folder(ours, seed), taken))
     return parts
 
 

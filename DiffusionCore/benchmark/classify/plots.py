@@ -71,7 +71,7 @@ def draw_bars(axes: list[Axes], results: Sequence[ArmResult]) -> None:
 def draw_reliability(axes: Axes, results: Sequence[ArmResult]) -> None:
     """How often what was said came true, by bins of what was said; on the diagonal it is honest."""
     axes.plot([0, 1], [0, 1], color="#777777", linewidth=1, linestyle=":")
-    shown = [r for r in results if r.arm.kind in ("ours", "guidance", "cnn") or r.arm.name == "logistic"]
+    shown = [r for r in results if r.arm.kind in ("ours", "guidance", "bundled", "cnn") or r.arm.name == "logistic"]
     for place, result in enumerate(shown):
         bins = [b for b in result.reliability if b.cases >= 5]
         said = [b.said for b in bins]

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from DiffusionCore.benchmark.classify.arms import ARMS, DENSENET, LOGISTIC, MAJORITY, OURS, RESNET, Arm, Toolbox
 from DiffusionCore.benchmark.classify.cnn_rivals import CHECKPOINT, densenet121, resnet18, train_cnn
-from DiffusionCore.benchmark.classify.datasets import Dataset, find_source, read_dataset
+from DiffusionCore.benchmark.classify.datasets import Dataset, Source, find_source, read_dataset
 from DiffusionCore.benchmark.classify.explanation import explain
 from DiffusionCore.benchmark.classify.label_diffusion import answers, range_of_samples, step_curve
 from DiffusionCore.benchmark.classify.markdown import write_csv, write_markdown
@@ -22,9 +25,11 @@ from DiffusionCore.benchmark.classify.plots import write_plots
 from DiffusionCore.benchmark.classify.record import Facts, Record, predict_all, read_record, write_record
 from DiffusionCore.benchmark.classify.results import arm_results, verdicts
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
+from DiffusionCore.benchmark.classify.timing import timings
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.metrics.familiarity import ErrorRates, error_rates, fit_familiarity
-from DiffusionCore.models import load_classifier
+from DiffusionCore.models import Classifier, find_model, load_classifier
+from DiffusionCore.models.registry import CARD
 from DiffusionCore.progress import Progress, silent
 
 CNNS = {RESNET: resnet18, DENSENET: densenet121}
@@ -64,7 +69,8 @@ def run_classify_benchmark(
     budget = QUICK_MINUTES if quick else minutes
     stem = f"classify-{name}{'-quick' if quick else ''}"
     work = ignored_folder(cache or out_folder / "cache" / stem)
-    parts = planned(arms, seeds, data, budget, toolbox.recipe(source), work)
+    bundled = (find_model(source.bundled) / CARD).read_text(encoding="utf-8") if source.bundled else ""
+    parts = planned(arms, seeds, data, budget, toolbox.recipe(source), work, bundled)
     chosen = chosen_parts(parts, only)
     progress.say(estimate(parts, chosen or parts))
     for number, part in enumerate(chosen, start=1):
@@ -81,12 +87,12 @@ def run_classify_benchmark(
     for part in parts:
         records.setdefault(part.arm.name, []).append(read_record(part.folder))
     first = next(part for part in parts if part.arm.name == OURS)
-    model = load_classifier(toolbox.train(source, (), first.seed, budget, first.trained))
+    model = trained(first, source, budget, toolbox)
     results, explained = arm_results(records, arms, data, toolbox.threshold), explain(model, data.test, source.kind)
     found = ClassifyBenchmark(
         parts=tuple(parts),
         results=tuple(results),
-        gates=tuple(verdicts(results, data, explained)),
+        gates=tuple(verdicts(results, data, explained, () if quick else timings(model))),
         curve=tuple(step_curve(model, data)),
         explained=explained,
         ranges=range_of_samples(model, data),
@@ -104,14 +110,32 @@ def made(part: Part, data: Dataset, minutes: float, toolbox: Toolbox, progress: 
     if arm.kind == "cnn":
         augment = toolbox.augment(source)
         return predict_all(data, *train_cnn(CNNS[arm.name], data, part.seed, minutes, part.folder, augment, progress))
-    model = load_classifier(toolbox.train(source, arm.overrides, part.seed, minutes, part.trained))
-    which = 1 if arm.kind == "guidance" else 0
-    network = model.network.guide if which else model.network
+    model = trained(part, source, minutes, toolbox)
+    by_guidance = arm.kind == "guidance"
+    network = model.network.guide if by_guidance else model.network
     facts = Facts(
         cpu_minutes=60 * float(model.card.recipe.get("hours", 0.0)),
         parameters=sum(p.numel() for p in network.parameters()),
     )
-    return predict_all(data, lambda images: answers(model, images)[which], facts)
+
+    def predict(images: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        drawn, guided = answers(model, images)
+        return guided if by_guidance else drawn.mean(axis=0)
+
+    return predict_all(data, predict, facts)
+
+
+def trained(part: Part, source: Source, minutes: float, toolbox: Toolbox) -> Classifier:
+    """The model that a part is about, after its training."""
+    arm = part.arm
+    if arm.kind == "bundled":
+        return load_classifier(source.bundled)
+    if arm.kind == "ablation" and not arm.second:
+        return load_classifier(toolbox.train(source, arm.overrides, part.seed, minutes, part.folder, None))
+    model = toolbox.train(source, (), part.seed, minutes, part.ours, None)
+    if arm.second:
+        model = toolbox.train(source, arm.overrides, part.seed, minutes, part.folder, part.ours)
+    return load_classifier(model)
 
 
 def rates(data: Dataset) -> ErrorRates:

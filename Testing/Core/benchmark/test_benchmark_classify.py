@@ -14,8 +14,17 @@ import torch
 from DiffusionCore.__main__ import main
 from DiffusionCore.benchmark.classify.arms import ARMS, OURS, Toolbox, chosen_arms
 from DiffusionCore.benchmark.classify.cnn_rivals import batch, cycle, densenet121, resnet18, train_cnn
-from DiffusionCore.benchmark.classify.datasets import Cases, Dataset, Source, check_apart, find_source, read_dataset
+from DiffusionCore.benchmark.classify.datasets import (
+    Cases,
+    Dataset,
+    Source,
+    check_apart,
+    find_source,
+    read_dataset,
+    subjects_of,
+)
 from DiffusionCore.benchmark.classify.explanation import (
+    Explained,
     assembled,
     content,
     elsewhere,
@@ -26,10 +35,14 @@ from DiffusionCore.benchmark.classify.explanation import (
 )
 from DiffusionCore.benchmark.classify.plan import chosen_parts, estimate, planned
 from DiffusionCore.benchmark.classify.record import Facts, is_whole, predict_all, read_record, write_record
+from DiffusionCore.benchmark.classify.results import verdicts
 from DiffusionCore.benchmark.classify.run import run_classify_benchmark
+from DiffusionCore.benchmark.classify.run import trained as model_of
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
 from DiffusionCore.benchmark.classify.spoiling import LEVELS, spoiled
+from DiffusionCore.benchmark.classify.timing import Timed, seconds, timings
 from DiffusionCore.errors import InputError, UsageError
+from DiffusionCore.metrics.bootstrap import Interval
 from DiffusionCore.models import ClassifySpec, load_classifier
 from DiffusionCore.progress import Progress, silent
 
@@ -79,8 +92,8 @@ class Trained:
     def __init__(self, folder: Path) -> None:
         self.folder, self.calls = folder, []
 
-    def __call__(self, source: Source, overrides, seed: int, minutes: float, folder: Path) -> Path:
-        self.calls.append((tuple(overrides), seed, minutes, folder.name))
+    def __call__(self, source: Source, overrides, seed: int, minutes: float, folder: Path, first: Path | None) -> Path:
+        self.calls.append((tuple(overrides), seed, minutes, folder.name, first and first.name))
         return self.folder
 
 
@@ -135,6 +148,18 @@ def test_what_is_not_there_is_said(tmp_path):
         find_source("knee")
     with pytest.raises(UsageError, match="no arm 'vgg'"):
         chosen_arms(["vgg"])
+
+
+def test_a_file_or_an_index_that_is_something_else_is_said(tmp_path):
+    folder = tmp_path / "classify"
+    folder.mkdir()
+    (folder / "sts_mrt1_tumour24.npz").write_bytes(b"PK broken")
+    with pytest.raises(InputError, match="no MedMNIST file"):
+        read_dataset(find_source("mr-sarcoma"), tmp_path)
+    (folder / "index_sts.csv").write_text("a,b\n1,2\n")
+    for index in (folder / "index_sts.csv", folder / "none.csv"):
+        with pytest.raises(InputError, match="columns split, index, subject"):
+            subjects_of(index, "train", 1)
 
 
 def test_noise_is_what_it_says_and_the_same_every_time():
@@ -200,27 +225,59 @@ def test_records_come_back(data, tmp_path):
 
 
 def test_a_part_is_kept_by_all_that_it_depends_on(data, tmp_path):
-    def folders(data=data, minutes=1.0, recipe="seed: 1") -> dict[str, str]:
-        return {part.name: part.folder.name for part in planned(ARMS, 2, data, minutes, recipe, tmp_path)}
+    def folders(data=data, minutes=1.0, recipe="seed: 1", bundled="a card") -> dict[str, str]:
+        return {part.name: part.folder.name for part in planned(ARMS, 2, data, minutes, recipe, tmp_path, bundled)}
 
     first = folders()
     assert folders() == first
-    assert len(set(first.values())) == len(first) == 2 * len(ARMS) - 2  # what is hardly trained has one seed
+    assert len(set(first.values())) == len(first) == 2 * len(ARMS) - 3  # what is not trained here has one seed
     for other in (folders(minutes=2.0), folders(recipe="seed: 2")):
-        assert {name for name in first if other[name] == first[name]} == {"logistic-0", "majority-0"}
+        assert {name for name in first if other[name] == first[name]} == {"bundled-0", "logistic-0", "majority-0"}
+    assert {name for name, folder in folders(bundled="another").items() if folder != first[name]} == {"bundled-0"}
+    assert "bundled-0" not in folders(bundled="")
     spoilt = replace(data, test=replace(data.test, images=data.test.images + 1))
     assert not set(folders(data=spoilt).values()) & set(first.values())
 
 
 def test_the_guidance_network_is_trained_with_ours(data, tmp_path):
     parts = {part.name: part for part in planned(ARMS, 1, data, 12.0, "", tmp_path)}
-    assert parts["guidance-0"].trained == parts["ours-0"].folder != parts["guidance-0"].folder
+    assert parts["guidance-0"].ours == parts["ours-0"].folder != parts["guidance-0"].folder
     assert parts["guidance-0"].minutes == 0
+
+
+def test_an_ablation_of_phase_2_trains_no_phase_1_of_its_own(root, data, model_folder, tmp_path):
+    """Its first phase is that of ours with the same seed, which is trained before if it is not there."""
+    trained = Trained(model_folder)
+    parts = {part.name: part for part in planned(ARMS, 2, data, 12.0, "seed: 1", tmp_path)}
+    assert [parts[name].minutes for name in ("no-local-1", "shared-timesteps-1", "no-dense-map-1")] == [12, 6, 6]
+    model_of(parts["no-dense-map-1"], data.source, 12.0, tools(trained))
+    ours, own = parts["ours-1"].folder.name, parts["no-dense-map-1"].folder.name
+    assert trained.calls == [
+        ((), 1, 12.0, ours, None),
+        (("network.options.dense_map=false",), 1, 12.0, own, ours),
+    ]
+    model_of(parts["no-local-1"], data.source, 12.0, tools(trained))
+    assert trained.calls[2][4] is None
+    assert model_of(parts["ours-0"], data.source, 12.0, tools(trained)).folder == model_folder
+    assert len(trained.calls) == 4
+
+
+def test_the_bundled_model_is_judged_too(data, tmp_path):
+    part = planned(ARMS, 1, data, 12.0, "", tmp_path, "card")[2]
+    found = model_of(part, data.source, 12.0, tools(Trained(tmp_path)))
+    assert (part.name, part.minutes, found.card.name) == ("bundled-0", 0, "classify-mr-sarcoma")
+
+
+@pytest.mark.parametrize("name", ["adrenal", "mr-sarcoma"])
+def test_bundled_models_take_what_is_compared(name):
+    source = find_source(name)
+    card = load_classifier(source.bundled).card
+    assert (card.input, tuple(card.classify.classes)) == (source.kind, source.classes)
 
 
 def test_hours_are_those_of_what_is_missing(data, tmp_path):
     parts = planned(ARMS, 3, data, 12.0, "", tmp_path)
-    assert estimate(parts, parts).startswith("0 of 23 parts are there; 23 to do: 3.6 hours")
+    assert estimate(parts, parts).startswith("0 of 23 parts are there; 23 to do: 3.0 hours")
     chosen = chosen_parts(parts, ["resnet18", "ours-1"])
     assert [part.name for part in chosen] == ["resnet18-0", "ours-1", "resnet18-1", "resnet18-2"]
     assert "4 to do: 48 minutes" in estimate(parts, chosen)
@@ -289,8 +346,10 @@ def with_eight_others(cases: Cases) -> Cases:
     return replace(cases, subjects=np.array([f"s{n // 32}" for n in range(len(cases))]))
 
 
-def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, tmp_path):
+def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
+    timed = [Timed("a classification", 5.0, 2.0, 1)]
+    monkeypatch.setattr("DiffusionCore.benchmark.classify.run.timings", lambda model: timed)
     trained = Trained(model_folder)
     arms = chosen_arms(["logistic", "majority", "no-local"])
     found = run_classify_benchmark(tmp_path / "out", root, "mr-sarcoma", tools(trained), minutes=1, seeds=2, arms=arms)
@@ -304,7 +363,7 @@ def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, t
     assert len(ours.runs) == 2
     assert ours.gain is None
     assert len(found.results[2].tests) == 2
-    assert {"AUC", "deletion beats random"} <= {gate.gate for gate in found.gates}
+    assert {"AUC, label diffusion (ours)", "a classification"} <= {gate.gate for gate in found.gates}
     report = (tmp_path / "out" / "classify-mr-sarcoma.md").read_text()
     headings = ("Gates", "Beside ours", "Against noise", "Sampling steps", "Range of the samples", "Explanation")
     for heading in (*(f"## {name}" for name in headings), "## Out of range"):
@@ -317,8 +376,45 @@ def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, t
     assert [call[:3] for call in trained.calls[before:]] == [((), 0, 1)]  # only asked for its model, which is there
 
 
-def test_parts_are_made_one_by_one(root, model_folder, tmp_path):
+def test_more_to_draw_takes_longer(model_folder):
+    network = load_classifier(model_folder).network
+    assert 0 < seconds(network, 1, 1) < seconds(network, 60, 20)
+
+
+def test_what_is_timed_is_the_full_size_and_the_trained_model(model_folder, monkeypatch):
+    asked = []
+
+    def seconds(network, samples: int, steps: int) -> float:
+        asked.append((network.config.grid, samples, steps))
+        return 0.5
+
+    monkeypatch.setattr("DiffusionCore.benchmark.classify.timing.seconds", seconds)
+    full, own = timings(load_classifier(model_folder))
+    assert asked == [((64, 128, 128), 10, 10), ((16, 16, 16), 2, 2)]
+    assert full.what.startswith("one classification of 128×128×64") and (full.limit, own.limit) == (5, 1)
+
+
+def test_gates_say_what_was_wanted_and_measured(data):
+    figure = Interval(0.93, 0.9, 0.96, 0.95, "over 8 subjects")
+    result = SimpleNamespace(arm=ARMS[0], figures={"AUC": figure}, gain=None)
+    bundled = SimpleNamespace(arm=ARMS[2], figures={"AUC": replace(figure, estimate=0.91)}, gain=None)
+    told = Explained(figure, figure, replace(figure, estimate=0.6), figure, 9, 9)
+    timed = [Timed("one case", 1.0, 0.25, 2), Timed("one case", 1.0, 1.5, 2)]
+    found = [(v.gate, v.measured.split()[0], v.verdict) for v in verdicts([result, bundled], data, told, timed)]
+    assert found == [
+        ("AUC, label diffusion (ours)", "0.930", "holds"),
+        ("AUC, the bundled model", "0.910", "missed"),
+        ("deletion beats random, by the encoders' answer", "0.930", "holds"),
+        ("deletion beats random, by the label drawn", "0.600", "missed"),
+        ("first region in mosaics", "0.930", "holds"),
+        ("one case", "0.25", "holds"),
+        ("one case", "1.50", "missed"),
+    ]
+
+
+def test_parts_are_made_one_by_one(root, model_folder, tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
+    monkeypatch.setattr("DiffusionCore.benchmark.classify.run.timings", lambda model: ())
     trained, said = Trained(model_folder), []
 
     def go(*only: str):
@@ -366,5 +462,6 @@ def test_a_loaded_model_answers_in_batches(model_folder, data):
     model = load_classifier(model_folder)
     whole, guided = answers(model, data.test.images[:40])
     alone, _ = answers(model, data.test.images[35:36])
-    assert whole.shape == guided.shape == (40, 2)
-    np.testing.assert_allclose(whole[35:36], alone, atol=1e-5)
+    assert whole.shape == (2, 40, 2)
+    assert guided.shape == (40, 2)
+    np.testing.assert_allclose(whole[:, 35:36], alone, atol=1e-5)
