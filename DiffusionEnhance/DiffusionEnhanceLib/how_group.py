@@ -14,7 +14,7 @@ from .choices import PRESET_TEXTURE, network_passes, preset_for
 from .task_group import fitting_models, is_flat, task_of
 
 PRESET_WORDS = {
-    "quick": ("Quick", "most faithful"),
+    "quick": ("Quick", "faithful"),
     "natural": ("Natural", "natural texture"),
     "careful": ("Careful", "with its uncertainty"),
 }
@@ -87,7 +87,7 @@ class HowGroup:
         self.ui.textureSlider.setToolTip(
             "Careful shows the mean, whose texture is none; choose Quick or Natural to change it."
             if careful
-            else "0: the mean, most faithful; 1: a sample with natural texture."
+            else "0: the mean, faithful; 1: a sample with natural texture."
         )
         texture = 0.0 if self.parameters is None else self.parameters.texture
         if abs(self.ui.textureSlider.value - texture) > 1e-6:
