@@ -11,6 +11,7 @@ from importlib import import_module
 
 from . import __version__
 from .errors import Cancelled, DeviceError, DiffusionCoreError, UsageError
+from .report.words import visible
 
 UNEXPECTED = 70
 
@@ -93,7 +94,7 @@ def run(name: str, arguments: list[str]) -> int:
 
 def complain(error: DiffusionCoreError, verbose: bool) -> int:
     """Print the error's sentence on one line; its exit code."""
-    print(f"diffusioncore: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"diffusioncore: {visible(' '.join(str(error).split()))}", file=sys.stderr)
     show_trace(error, verbose)
     return error.exit_code
 

@@ -6,6 +6,7 @@ A job calls `progress.stage("denoise")` when a stage begins and `progress.advanc
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -84,6 +85,7 @@ def json_lines(stream: TextIO | None = None) -> Sink:
             "seconds_left": None if event.seconds_left is None else round(event.seconds_left, 2),
             "message": event.message,
         }
-        print(json.dumps(record), file=out, flush=True)
+        with contextlib.suppress(BrokenPipeError):  # nobody reads on; the work goes on
+            print(json.dumps(record), file=out, flush=True)
 
     return write

@@ -7,9 +7,10 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ..progress import Progress, ProgressEvent, Sink, json_lines
+from ..report.words import visible
 
 GRACE = 0.6  # seconds that a job has after Ctrl-C to stop by itself at its next report
 
@@ -71,7 +72,8 @@ def shown(quiet: bool, as_json: bool) -> Iterator[Sink | None]:
 def messages(event: ProgressEvent) -> None:
     """Only what a person must read: a log file is no place for a bar."""
     if event.message:
-        print(event.message, file=sys.stderr, flush=True)
+        with suppress(BrokenPipeError):  # nobody reads on; the work goes on
+            print(visible(event.message), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -87,7 +89,7 @@ def bar() -> Iterator[Sink]:
 
         def sink(event: ProgressEvent) -> None:
             if event.message:
-                shown.console.print(event.message, markup=False, highlight=False)
+                shown.console.print(visible(event.message), markup=False, highlight=False)
             if event.fraction == event.fraction:
                 shown.update(task, description=event.stage, completed=event.fraction)
 

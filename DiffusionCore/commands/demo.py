@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, OutputError, UsageError
+from ..errors import InputError, UsageError
 from ..tasks.options import MAX_SEED
 from .arguments import Parser, add_output_arguments
 from .console import console_progress
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOISE = 0.05  # of the 99.5th percentile (MR)
 CT_NOISE = 25.0  # HU
 CROP = 96
+RESULTS = ("demo_noisy.nii.gz", "demo_enhanced.nii.gz", "demo.png", "demo.json")
 
 
 def main(argv: list[str]) -> int:
@@ -37,9 +38,12 @@ def main(argv: list[str]) -> int:
     given = parser.parse_args(argv)
     if not 0 <= given.seed <= MAX_SEED:
         raise UsageError(f"--seed must be 0 to {MAX_SEED}, got {given.seed}")
-    if given.out.exists() and not given.out.is_dir():
-        raise OutputError(f"{given.out}: is a file; --out names the folder that the results are written to")
-    from ..volume import read_volume
+    from ..volume import check_no_input, read_volume
+    from ..volume.atomic import check_makeable
+
+    check_makeable(given.out)
+    for name in RESULTS if given.input else ():
+        check_no_input(given.out / name, [given.input])
 
     with console_progress(given.quiet, given.json) as progress:
         truth = read_volume(given.input) if given.input else mni_head()
@@ -130,13 +134,14 @@ def write_all(out: Path, noisy: Volume, result: Any, rows: list[dict[str, Any]])
     from ..report import write_figure, write_json
     from ..tasks.scan_files import report_of
     from ..volume import write_volume
+    from ..volume.atomic import make_folder
 
-    out.mkdir(parents=True, exist_ok=True)
+    noisy_scan, enhanced_scan, figure, report = (make_folder(out) / name for name in RESULTS)
     spent = result.provenance["seconds"]
     rows[-1]["seconds"] = round(sum(spent.values()), 1)
     return [
-        write_volume(noisy, out / "demo_noisy.nii.gz", overwrite=True),
-        write_volume(result.volume, out / "demo_enhanced.nii.gz", overwrite=True),
-        write_figure(out / "demo.png", noisy, result.volume, title="added noise removed", overwrite=True),
-        write_json(out / "demo.json", {"compared": rows, **report_of(result)}, overwrite=True),
+        write_volume(noisy, noisy_scan, overwrite=True),
+        write_volume(result.volume, enhanced_scan, overwrite=True),
+        write_figure(figure, noisy, result.volume, title="added noise removed", overwrite=True),
+        write_json(report, {"compared": rows, **report_of(result)}, overwrite=True),
     ]

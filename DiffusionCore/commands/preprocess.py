@@ -60,11 +60,13 @@ def cut_patches(given: argparse.Namespace, options: PreprocessOptions, progress:
     from ..tasks.many_scans import find_scans
     from ..tasks.preprocess import prepared
     from ..training.patches import write_patches
+    from ..volume import check_no_input
     from ..volume.atomic import check_place
     from ..volume.formats import stem_of
 
     check_place(given.output.absolute(), options.overwrite)
     scans = [scan for path in given.input for scan in (find_scans(path) if path.is_dir() else [path])]
+    check_no_input(given.output, scans)
     size = options.patches[::-1]
     stride = (options.stride or options.patches)[::-1]
     volumes = {}

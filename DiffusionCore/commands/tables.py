@@ -18,5 +18,5 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def print_json(content: Any) -> None:
-    """One line of JSON; numbers that JSON has no word for become null."""
-    print(json.dumps(plain(content), ensure_ascii=False, allow_nan=False))
+    """One line of JSON, ASCII; numbers that JSON has no word for become null."""
+    print(json.dumps(plain(content), allow_nan=False))

@@ -30,7 +30,8 @@ def write_json(path: str | Path, content: Any, *, overwrite: bool = False) -> Pa
     """Write `content` as indented JSON; numbers that JSON has no word for become null."""
     text = json.dumps(plain(content), indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_file(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # A path in `content` may hold bytes that are no UTF-8; their escapes are JSON's.
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     return Path(path)
 
 
@@ -66,7 +67,7 @@ def write_page(
         "<footer>Research only. Not for clinical use.</footer></html>",
     ]
     with atomic_file(path, overwrite=overwrite) as temporary:
-        temporary.write_text("\n".join(parts), encoding="utf-8")
+        temporary.write_text("\n".join(parts), encoding="utf-8", errors="backslashreplace")
     return Path(path)
 
 

@@ -30,10 +30,15 @@ def leaves(part: Any, path: str = "") -> list[tuple[str, Any]]:
     return [(path or "value", part)]
 
 
+def visible(text: str) -> str:
+    """The text with what a terminal would obey or cannot show (control characters, bytes that are no text) as escapes."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 def shown(value: Any) -> str:
     """A value as a person reads it."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
         return ", ".join(shown(item) for item in value) or "–"
-    return "–" if value is None else str(value)
+    return "–" if value is None else visible(str(value))

@@ -137,12 +137,7 @@ def series_facts(source: Path) -> list[dict[str, Any]]:
 
 def header_facts(source: Path, series: str | None) -> dict[str, Any]:
     """What the header says, in the order (i, j, k) that files have."""
-    if series is not None and input_format(source) == DICOM:
-        from ..volume.dicom_read import read_dicom_header
-
-        header = read_dicom_header(source, series=series)
-    else:
-        header = read_header(source)
+    header = read_header(source, series=series)
     return {
         "shape": list(reversed(header.shape)),
         "volumes": header.frames,

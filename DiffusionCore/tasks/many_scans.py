@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..errors import Cancelled, InputError, UsageError
 from ..progress import Progress
-from ..volume.atomic import atomic_file
+from ..volume import check_no_input
+from ..volume.atomic import atomic_file, check_makeable, is_written, make_folder
 from ..volume.formats import DICOM, input_format, suffix_of
 from .options import EnhanceOptions
 from .scan_files import FileOptions, enhance_file
@@ -43,19 +44,27 @@ def find_scans(source: Path, leave_out: Path | None = None) -> list[Path]:
         below[:] = sorted(d for d in below if not d.startswith(".") and (Path(folder) / d).resolve() != inside)
         files += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
     images = [path for path in files if suffix_of(path) in SCAN_SUFFIXES]
-    folders = sorted({path.parent for path in files if suffix_of(path) not in SCAN_SUFFIXES and looks_like_dicom(path)})
+    folders: set[Path] = set()
+    for path in files:
+        if path.parent not in folders and suffix_of(path) not in SCAN_SUFFIXES and looks_like_dicom(path):
+            folders.add(path.parent)
     if not images and not folders:
         raise InputError(f"{source}: no scan in this folder (NIfTI, NRRD, MHA or DICOM)")
-    return sorted(images) + folders
+    return sorted(images) + sorted(folders)
 
 
 def looks_like_dicom(path: Path) -> bool:
-    """Whether a file has DICOM's mark after its preamble; one that cannot be read has not."""
+    """Whether a file is DICOM, and not the directory of a disc; one that cannot be read is not."""
     try:
         with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            if file.read(132)[128:] == b"DICM":
+                return path.name.upper() != "DICOMDIR"
     except OSError:
         return False
+    from ..volume.dicom_header import quiet_pydicom, read_header
+
+    with quiet_pydicom():  # older archives have no such mark
+        return read_header(path, ("SOPClassUID", "SeriesInstanceUID")) is not None
 
 
 def is_many(sources: list[Path], out: Path) -> bool:
@@ -71,17 +80,20 @@ def is_many(sources: list[Path], out: Path) -> bool:
 def pair_up(sources: Iterable[Path], out: Path) -> list[tuple[Path, Path]]:
     """(scan, where its result goes): the same name and format below `out`, the folders of an input folder kept.
 
-    Raises `UsageError` if `out` is the name of a file, or two results would have one name.
+    Raises `UsageError` if `out` is the name of a file, or two results would have one name; `OutputError` if `out` is an
+    input folder, or can be no folder that is written to.
     """
     if out.is_file() or (suffix_of(out) in SCAN_SUFFIXES and not out.is_dir()):
         raise UsageError(f"{out.name}: several scans need a folder to go to; give the name of one")
+    sources = list(sources)
+    check_no_input(out, sources)
+    check_makeable(out)
     pairs = []
     for source in sources:
         scans = find_scans(source, leave_out=out) if source.is_dir() else [source]
         for scan in scans:
-            inside = scan.relative_to(source) if source.is_dir() and scan != source else Path(scan.name)
-            if scan.is_file():
-                inside = inside.with_name(result_name(scan))
+            inside = scan.relative_to(source) if source.is_dir() and scan != source else Path(scan.resolve().name)
+            inside = inside.with_name(result_name(scan) if scan.is_file() else series_name(inside.name))
             pairs.append((scan, out / inside))
     targets = [target for _, target in pairs]
     if len(set(targets)) < len(targets):
@@ -95,9 +107,14 @@ def result_name(scan: Path) -> str:
     if suffix in (".nhdr", ".mhd"):
         return scan.name[: -len(suffix)] + {".nhdr": ".nrrd", ".mhd": ".mha"}[suffix]
     try:
-        return scan.stem if input_format(scan) == DICOM else scan.name
+        return series_name(scan.stem) if input_format(scan) == DICOM else scan.name
     except InputError:  # it will be said when its turn comes
         return scan.name
+
+
+def series_name(name: str) -> str:
+    """A DICOM folder's name, which is often a UID ("1.2.840.113") or has decimals, without what looks like a suffix."""
+    return name.replace(".", "_")
 
 
 def for_each(
@@ -120,7 +137,7 @@ def for_each(
         progress.say(f"{number} of {len(pairs)}: {source.name}")
         started = time.perf_counter()
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             warnings = work(source, target, Progress(progress.sink, progress.cancelled))
         except Cancelled:
             raise
@@ -134,7 +151,7 @@ def finished_before(files: FileOptions, resume: bool) -> Callable[[Path], bool]:
     """Whether an earlier run left a target with all asked for beside it; never, without `resume`."""
 
     def finished(target: Path) -> bool:
-        return resume and all(path.exists() for path in (target, *files.for_target(target).extras().values()))
+        return resume and all(is_written(path) for path in (target, *files.for_target(target).extras().values()))
 
     return finished
 
@@ -176,4 +193,5 @@ def write_outcomes(outcomes: list[Outcome], path: Path) -> None:
     for outcome in outcomes:
         writer.writerow([outcome.source, outcome.target, outcome.status, f"{outcome.seconds:.2f}", outcome.message])
     with atomic_file(path, overwrite=True) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+        # A file's name may hold bytes that are no UTF-8.
+        temporary.write_text(text.getvalue(), encoding="utf-8", errors="backslashreplace", newline="")

@@ -160,6 +160,8 @@ def sentence(model: type[Options], error: ValidationError) -> str:
         return first["msg"].removeprefix("Value error, ")
     name = str(first["loc"][0])
     flag = "--" + name.replace("_", "-")
+    if first["type"] == "missing":
+        return f"{flag} is needed: {model.model_fields[name].description}"
     if first["type"] == "extra_forbidden":
         known = ", ".join("--" + field.replace("_", "-") for field in model.model_fields)
         return f"there is no option {flag}; there are {known}"

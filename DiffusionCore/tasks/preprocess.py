@@ -35,7 +35,9 @@ def convert(source: Path, target: Path, options: PreprocessOptions, progress: Pr
     if options.slices == "gif":
         write_movie(target, [volume], plane=options.axis, window=options.window, overwrite=options.overwrite)
     elif options.slices:
-        write_slices(target, volume, options.slices, plane=options.axis, window=options.window)
+        write_slices(
+            target, volume, options.slices, plane=options.axis, window=options.window, overwrite=options.overwrite
+        )
     else:
         write_volume(volume, target, overwrite=options.overwrite)
     progress.finish()

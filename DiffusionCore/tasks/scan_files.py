@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError, OutputError, UsageError
+from ..errors import InputError, UsageError
 from ..progress import Progress
 from ..report import check_figure, write_figure, write_json, write_page
-from ..volume import Volume, check_output, read_header, read_volume, same_file, write_volume
-from ..volume.atomic import check_place
-from ..volume.formats import DICOM, input_format
+from ..volume import (
+    Volume,
+    check_grid,
+    check_no_input,
+    check_output,
+    read_header,
+    read_volume,
+    same_file,
+    write_volume,
+)
+from ..volume.atomic import check_place, is_written
+from ..volume.formats import input_format
 from .enhance import EnhanceResult, check_same_grid, dimensions, enhance, sampling_settings
 from .options import EnhanceOptions, FileOptions
 
@@ -39,10 +48,13 @@ def enhance_file(
     """
     check_places(source, target, options, files)
     with all_or_nothing([target, *files.extras().values()]):
-        if files.all_frames and (count := frame_count(source, files.series)) > 1:
+        if files.all_frames and (count := read_header(source, series=files.series).frames) > 1:
             return enhance_frames(source, target, count, options, files, progress, loaded)
         progress.stage("read")
         volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
+        for place in (target, files.uncertainty, files.trust_map):
+            if place is not None:
+                check_grid(volume, place, force=options.force)
         result = enhance_volume(volume, options, files, progress, loaded)
         progress.stage("write")
         write_result(volume, result, target, files, options)
@@ -90,9 +102,8 @@ def check_places(source: Path, target: Path, options: EnhanceOptions, files: Fil
         if name in ("uncertainty", "trust_map"):
             check_output(place, overwrite=files.overwrite, inputs=inputs)
         else:
+            check_no_input(place, inputs)
             check_place(place.absolute(), files.overwrite)
-        if any(same_file(place, path) for path in inputs):
-            raise OutputError(f"{place}: is an input, which is never changed; give another name")
     places = [target, *extras.values()]
     if any(same_file(a, b) for n, a in enumerate(places) for b in places[:n]):
         raise UsageError("two results would be written to the same place; give each a name of its own")
@@ -104,16 +115,12 @@ def all_or_nothing(places: list[Path]) -> Iterator[None]:
 
     What was there before the block is left alone.
     """
-
-    def written(place: Path) -> bool:
-        return place.exists() and not (place.is_dir() and not any(place.iterdir()))
-
-    before = {place for place in places if written(place)}
+    before = {place for place in places if is_written(place)}
     try:
         yield
     except BaseException:
         for place in places:
-            if place not in before and written(place):
+            if place not in before and is_written(place):
                 shutil.rmtree(place) if place.is_dir() else place.unlink()
         raise
 
@@ -154,15 +161,6 @@ def with_derivation(result: EnhanceResult) -> Volume:
 
     volume = result.volume
     return replace(volume, meta={**volume.meta, "derivation": enhance_record(result.provenance)})
-
-
-def frame_count(source: Path, series: str | None) -> int:
-    """How many volumes a file, or a DICOM series, holds."""
-    if series is not None and input_format(source) == DICOM:
-        from ..volume.dicom_read import read_dicom_header
-
-        return read_dicom_header(source, series=series).frames
-    return read_header(source).frames
 
 
 def enhance_frames(

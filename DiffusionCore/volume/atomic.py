@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fnmatch
 import os
 import platform
 import re
@@ -52,16 +53,16 @@ def atomic_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False, holds: str = "*.dcm") -> Iterator[Path]:
     """Give a new empty folder beside `path` to fill; it becomes `path` when the block ends without an exception.
 
-    An empty folder at `path` is taken over. With `overwrite`, a folder that holds nothing but DICOM files (`*.dcm`) is
-    replaced as a whole; one that holds anything else is refused, for it is not a former result.
-    Raises `OutputError` as `atomic_file` does.
+    An empty folder at `path` is taken over, that which a link leads to as well. With `overwrite`, a folder of nothing
+    but files named as `holds` says is replaced as a whole; one that holds anything else is refused, for it is not a
+    former result. Raises `OutputError` as `atomic_file` does.
     """
-    path = Path(path).absolute()
-    check_folder_place(path, overwrite)
-    remove_stale(path.parent)
+    path = Path(path).resolve()
+    remove_stale(path.parent)  # first, as it may put a folder back that was being replaced
+    check_folder_place(path, overwrite, holds)
     temporary = temporary_beside(path)
     try:
         temporary.mkdir()
@@ -109,7 +110,7 @@ def check_place(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path}: exists already; give another name, or --overwrite")
 
 
-def check_folder_place(path: Path, overwrite: bool) -> None:
+def check_folder_place(path: Path, overwrite: bool, holds: str = "*.dcm") -> None:
     """Raise `OutputError` if a folder at `path` could not be written or replaced; nothing is touched."""
     _check_parent(path)
     if not os.path.lexists(path):
@@ -119,8 +120,32 @@ def check_folder_place(path: Path, overwrite: bool) -> None:
     entries = list(path.iterdir())
     if entries and not overwrite:
         raise OutputError(f"{path}: exists already and is not empty; give another folder, or --overwrite")
-    if any(entry.is_dir() or entry.suffix.lower() != ".dcm" for entry in entries):
-        raise OutputError(f"{path}: holds other things than DICOM files (*.dcm); give a new folder")
+    if any(entry.is_dir() or not fnmatch.fnmatchcase(entry.name.lower(), holds) for entry in entries):
+        raise OutputError(f"{path}: holds other things than a former result ({holds}); give a new folder")
+
+
+def check_makeable(path: Path) -> None:
+    """Raise `OutputError` if `path` is no folder that may be written to, and none could be made; nothing is touched."""
+    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if os.path.lexists(folder))
+    if not there.is_dir():
+        raise OutputError(f"{there}: is a file; give the name of a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: no permission to write to the folder {there}; choose another")
+
+
+def make_folder(path: Path) -> Path:
+    """The folder `path`, made with those above it if it is not there. Raises `OutputError`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
+        reason = error.strerror if isinstance(error, OSError) else "it cannot be a name"
+        raise OutputError(f"{path}: this folder cannot be made ({reason}); choose another") from None
+    return path
+
+
+def is_written(path: Path) -> bool:
+    """Whether a result is there: a file, or a folder that is not empty."""
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 
 def _check_parent(path: Path) -> None:

@@ -53,12 +53,18 @@ def encoding_for(volume: Volume) -> Encoding:
     return Encoding(np.dtype("<u2"), slope or 1.0, float(format_number_as_ds(low)))
 
 
-def put_pixels(image: Dataset, values: np.ndarray, encoding: Encoding, padding: float | None) -> None:
-    """Fill the Image Pixel module (C.7.6.3) with a slice (J, I). `padding` is a value that means "no data"."""
+def put_pixels(
+    image: Dataset, values: np.ndarray, encoding: Encoding, *, padding: float | None, photometric: str
+) -> None:
+    """Fill the Image Pixel module (C.7.6.3) with a slice (J, I).
+
+    padding      a value that means "no data"
+    photometric  MONOCHROME2, or MONOCHROME1 where low values are bright
+    """
     stored = encoding.encode(values)
     signed = encoding.dtype.kind == "i"
     image.SamplesPerPixel = 1
-    image.PhotometricInterpretation = "MONOCHROME2"
+    image.PhotometricInterpretation = photometric
     image.Rows, image.Columns = stored.shape
     image.BitsAllocated = image.BitsStored = 16
     image.HighBit = 15

@@ -75,9 +75,7 @@ def write_dicom_series(
         raise OutputError(
             f"DICOM series are written for CT and MR, and this volume is {volume.modality}; write .nrrd or .nii.gz"
         )
-    axes = plane_geometry(volume.ijk_to_ras, 0)[1]
-    if abs(axes[0] @ axes[1]) > _IN_PLANE_SHEAR or max(volume.shape[1:]) > np.iinfo(np.uint16).max:
-        raise OutputError("rows and columns are not perpendicular, or too long, for DICOM; write .nrrd instead")
+    refuse_skewed_planes(volume)
     record = derivation or record_of(volume.meta)
     origin = None if synthetic else source or volume.meta.get("dicom")
     with quiet_pydicom():
@@ -102,9 +100,22 @@ def write_dicom_series(
                     _acquisition(image, Match(origin.frames[0], False), volume.modality)
                     image.SourceImageSequence = source_references(origin.frames, False)
                 _complete(image, volume.modality)
-                put_pixels(image, volume.voxels[k], encoding, volume.meta.get("pixel_padding"))
+                put_pixels(
+                    image,
+                    volume.voxels[k],
+                    encoding,
+                    padding=volume.meta.get("pixel_padding"),
+                    photometric=volume.meta.get("photometric", "MONOCHROME2"),
+                )
                 _save(image, temporary / f"{k + 1:05d}.dcm")
     return Path(folder)
+
+
+def refuse_skewed_planes(volume: Volume) -> None:
+    """Raise `OutputError` if no DICOM image could hold a slice: rows and columns not perpendicular, or too long."""
+    axes = plane_geometry(volume.ijk_to_ras, 0)[1]
+    if abs(axes[0] @ axes[1]) > _IN_PLANE_SHEAR or max(volume.shape[1:]) > np.iinfo(np.uint16).max:
+        raise OutputError("rows and columns are not perpendicular, or too long, for DICOM; write .nrrd instead")
 
 
 def _common(

@@ -46,8 +46,8 @@ def read_volume(
     return _given(volume, modality) if modality is not None else _guessed(volume, path)
 
 
-def read_header(path: str | os.PathLike[str]) -> Header:
-    """Read the header of a NIfTI, NRRD or MetaImage file, or of a DICOM series; no voxels are read.
+def read_header(path: str | os.PathLike[str], *, series: int | str | None = None) -> Header:
+    """Read the header of a NIfTI, NRRD or MetaImage file, or of a DICOM series (`series` of them); no voxels are read.
 
     Raises `InputError` like `read_volume`.
     """
@@ -67,7 +67,7 @@ def read_header(path: str | os.PathLike[str]) -> Header:
         return read_metaimage_header(path)
     from .dicom_read import read_dicom_header
 
-    return read_dicom_header(path)
+    return read_dicom_header(path, series=series)
 
 
 def write_volume(volume: Volume, path: str | os.PathLike[str], *, overwrite: bool = False, force: bool = False) -> Path:
@@ -79,15 +79,12 @@ def write_volume(volume: Volume, path: str | os.PathLike[str], *, overwrite: boo
     """
     path = Path(path)
     kind = formats.output_format(path)
+    check_grid(volume, path, force=force)
     if kind == formats.DICOM:
         from .dicom_write import write_dicom_series
 
         write_dicom_series(volume, path, overwrite=overwrite, synthetic=bool(volume.meta.get("synthetic")))
         return path
-    if kind == formats.NIFTI and not force:
-        from .nifti import refuse_shear
-
-        refuse_shear(volume, path)
     volume = replace(volume, voxels=storable(volume.voxels))
     with atomic_file(path, overwrite) as temporary:
         if kind == formats.NIFTI:
@@ -105,6 +102,19 @@ def write_volume(volume: Volume, path: str | os.PathLike[str], *, overwrite: boo
     return path
 
 
+def check_grid(volume: Volume, path: str | os.PathLike[str], *, force: bool = False) -> None:
+    """Raise the `OutputError` with which `write_volume` would refuse the volume's grid, before any work is done for it."""
+    kind = formats.output_format(Path(path))
+    if kind == formats.NIFTI and not force:
+        from .nifti import refuse_shear
+
+        refuse_shear(volume, Path(path))
+    elif kind == formats.DICOM:
+        from .dicom_write import refuse_skewed_planes
+
+        refuse_skewed_planes(volume)
+
+
 def check_output(
     path: str | os.PathLike[str], *, overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
 ) -> None:
@@ -115,15 +125,21 @@ def check_output(
     """
     path = Path(path)
     kind = formats.output_format(path)
+    inputs = list(inputs)
+    check_no_input(path, inputs)
     for source in inputs:
-        if same_file(path, source):
-            raise OutputError(f"{path}: is the input itself, which is never changed; give another name")
         if kind == formats.DICOM and Path(source).is_dir() and path.resolve().is_relative_to(Path(source).resolve()):
             raise OutputError(f"{path}: lies within the input, which would then hold both; give another folder")
     if kind == formats.DICOM:
         check_folder_place(path.absolute(), overwrite)
     else:
         check_place(path.absolute(), overwrite)
+
+
+def check_no_input(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Raise `OutputError` if what is to be written to `path` would replace one of `inputs`."""
+    if any(same_file(path, source) for source in inputs):
+        raise OutputError(f"{path}: is an input, which is never changed; give another name")
 
 
 def same_file(a: str | os.PathLike[str], b: str | os.PathLike[str]) -> bool:

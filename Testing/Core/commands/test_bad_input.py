@@ -246,6 +246,45 @@ def disk_full_at_the_picture(room: Room) -> list[str]:
     return plain(room, room.head, "--figure", room.folder / "f.png")
 
 
+def demo_over_its_input(room: Room) -> list[str]:
+    shutil.copy(room.head, room.folder / "demo_noisy.nii.gz")
+    return ["demo", str(room.folder / "demo_noisy.nii.gz"), "--out", str(room.folder)]
+
+
+def many_into_their_own_folder(room: Room) -> list[str]:
+    shutil.copy(room.head, room.folder / "second.nii.gz")
+    return enhance(room.folder, room.folder, "--overwrite")
+
+
+def many_below_a_file(room: Room) -> list[str]:
+    shutil.copy(room.head, room.folder / "second.nii.gz")
+    return enhance(room.head, room.folder / "second.nii.gz", room.head / "out")
+
+
+def sheared(room: Room) -> list[str]:
+    """Refused before the work: no model is looked at."""
+    matrix = room.scan.ijk_to_ras.copy()
+    matrix[1, 2] = 0.4
+    write_volume(AnyVolume(room.scan.voxels, matrix, "MR"), room.folder / "case.nrrd")
+    return plain(room, room.folder / "case.nrrd", "--model", "nobody")
+
+
+def qfac_zero(room: Room) -> list[str]:
+    """As some writers leave it where the matrix is in the qform."""
+    path = room.nifti(room.scan.voxels.transpose(), "case.nii", sform_code=0, qform_code=1)
+    content = bytearray(path.read_bytes())
+    content[76:80], content[254:256] = bytes(4), bytes(2)  # pixdim[0], sform_code
+    path.write_bytes(content)
+    return plain(room, path)
+
+
+def data_elsewhere(room: Room) -> list[str]:
+    (room.folder / "case.mhd").write_text(
+        "NDims = 3\nDimSize = 4 4 4\nElementType = MET_UCHAR\nElementDataFile = /etc/passwd\n"
+    )
+    return plain(room, room.folder / "case.mhd")
+
+
 def interrupted(room: Room) -> list[str]:
     """Ctrl-C while the noise is measured."""
     from DiffusionCore.tasks import enhance as task
@@ -314,7 +353,15 @@ TABLE = [
     Case("no permission to write", no_permission, OUTPUT, "permission"),
     Case("another format", lambda r: enhance(r.head, r.folder / "x.jpg"), USAGE, "cannot write .jpg"),
     Case("output exists", lambda r: enhance(r.head, copied(r)), OUTPUT, "--overwrite"),
-    Case("output equal to input", lambda r: enhance(r.head, r.head, "--overwrite"), OUTPUT, "is the input itself"),
+    Case("output equal to input", lambda r: enhance(r.head, r.head, "--overwrite"), OUTPUT, "is an input, which"),
+    Case("patches over the input", lambda r: ["preprocess", str(r.head), str(r.head), "--patches", "8x8", "--overwrite"],
+         OUTPUT, "is an input"),
+    Case("demo over its input", demo_over_its_input, OUTPUT, "is an input"),
+    Case("many into their own folder", many_into_their_own_folder, OUTPUT, "is an input"),
+    Case("many into a folder that cannot be made", many_below_a_file, OUTPUT, "is a file"),
+    Case("sheared grid to NIfTI", sheared, OUTPUT, ".nrrd"),
+    Case("qfac 0", qfac_zero, OK, "written"),
+    Case("a header that names a file elsewhere", data_elsewhere, INPUT, "not in a file beside it"),
     Case("report equal to input", lambda r: plain(r, r.head, "--report", r.head, "--overwrite"), OUTPUT, "is an input"),
     Case("two results in one place", lambda r: plain(r, r.head, "--uncertainty", r.out, "--preset", "careful"), USAGE,
          "same place"),

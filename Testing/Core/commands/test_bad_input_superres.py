@@ -210,7 +210,7 @@ def test_nothing_that_is_there_is_written_over(place: Path, capsys: pytest.Captu
     source = write_volume(scan(CASES[0]), place / "head.nii.gz")
     before = source.read_bytes()
     assert main(["superres", str(source), str(source), "--modality", "MR", "--quiet", "--overwrite"]) == OUTPUT
-    assert "is the input itself" in capsys.readouterr().err
+    assert "is an input, which" in capsys.readouterr().err
     (place / "mine.nii.gz").write_bytes(b"mine")
     assert main(["superres", str(source), str(place / "mine.nii.gz"), "--modality", "MR", "--quiet"]) == OUTPUT
     assert "--overwrite" in capsys.readouterr().err

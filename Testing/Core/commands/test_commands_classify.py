@@ -216,7 +216,7 @@ CASES = {
     "a map without a search": (lambda mask, folder, **_: [mask, "--map", folder / "m.nii.gz"], USAGE, "searched"),
     "maps of several scans": (lambda mask, folder, **_: [mask, mask, "--saliency", folder / "s.nii.gz"], USAGE, "one by one"),
     "two results at one place": (two_results_at_one_place, USAGE, "same place"),
-    "a result on the input": (result_on_the_input, OUTPUT, "is the input itself"),
+    "a result on the input": (result_on_the_input, OUTPUT, "is an input, which"),
     "a result that exists": (existing_result, OUTPUT, "exists already"),
     "a folder that is not there": (lambda mask, folder, **_: [mask, "--csv", folder / "no" / "a.csv"], OUTPUT, "does not exist"),
 }  # fmt: skip

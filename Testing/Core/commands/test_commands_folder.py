@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -131,6 +133,51 @@ def test_two_dicom_series_become_two_derived_series(installed, dicom, tmp_path):
     assert main(["enhance", str(tmp_path / "study"), str(tmp_path / "out")]) == 0
     assert read_volume(tmp_path / "out" / "one").shape == (12, 24, 20)
     assert len(list((tmp_path / "out" / "two").iterdir())) == 12
+
+
+def test_folders_named_by_uids_and_the_directory_of_a_disc(installed, dicom, tmp_path):
+    for name in ("1.2.840.113", "AX 2.5mm"):
+        stored = dicom.phantom((12, 24, 20))
+        dicom.series(tmp_path / "disc" / "IMAGES" / name, stored, dicom.lps_matrix((1.0, 1.0, 1.0)), "MR", uid=name)
+    (tmp_path / "disc" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    assert main(["enhance", str(tmp_path / "disc"), str(tmp_path / "out"), "--strength", "0"]) == 0
+    assert set(table(tmp_path / "out")) == {"1.2.840.113", "AX 2.5mm"}
+    for name in ("1_2_840_113", "AX 2_5mm"):
+        assert read_volume(tmp_path / "out" / "IMAGES" / name).shape == (12, 24, 20)
+
+
+def test_a_folder_of_older_dicom_files_without_a_preamble_is_a_scan(installed, dicom, tmp_path):
+    stored = dicom.phantom((12, 24, 20))
+    for path in dicom.series(tmp_path / "old", stored, dicom.lps_matrix((1.0, 1.0, 1.0)), "MR"):
+        path.write_bytes(path.read_bytes()[132:])
+    assert main(["enhance", str(tmp_path / "old"), str(tmp_path / "out.nii.gz"), "--strength", "0"]) == 0
+
+
+def test_an_empty_folder_is_no_finished_series(installed, dicom, tmp_path):
+    for name in ("one", "two"):
+        stored = dicom.phantom((12, 24, 20))
+        dicom.series(tmp_path / "study" / name, stored, dicom.lps_matrix((1.0, 1.0, 1.0)), "MR", uid=name)
+    (tmp_path / "out" / "one").mkdir(parents=True)
+    assert main(["enhance", str(tmp_path / "study"), str(tmp_path / "out"), "--strength", "0", "--resume"]) == 0
+    assert {row["status"] for row in table(tmp_path / "out").values()} == {"done"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_no_text_or_would_steer_a_terminal(installed, mr_file, tmp_path, capsys):
+    study = tmp_path / "study"
+    study.mkdir()
+    for name in (b"caf\xe9.nii.gz", "größe 日本.nii.gz".encode(), b"red\x1b[31m\n.nii.gz"):
+        shutil.copy(mr_file, os.fsencode(study) + b"/" + name)
+    words = ["enhance", str(study), str(tmp_path / "out"), "--strength", "0", "--report", "r.json"]
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert r"caf\udce9.nii.gz" in said.out and r"red\x1b[31m\n.nii.gz" in said.out and "größe 日本.nii.gz" in said.out
+    assert {path.name for path in study.iterdir()} < {path.name for path in (tmp_path / "out").iterdir()}
+    assert main([*words, "--resume", "--json"]) == 0
+    sources = [row["source"] for row in json.loads(capsys.readouterr().out)]
+    assert sorted(map(Path, sources)) == sorted(study.iterdir())
+    assert len(table(tmp_path / "out")) == 3
 
 
 def test_an_unexpected_error_in_one_scan_stops_none_of_the_others(installed, study, tmp_path, monkeypatch):

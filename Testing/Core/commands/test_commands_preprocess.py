@@ -104,6 +104,17 @@ def test_tiff_holds_the_values_themselves(marked, tmp_path, axis, count, first):
     np.testing.assert_array_equal(picture, first(marked.voxels))
 
 
+def test_pictures_replace_pictures_only_with_overwrite_and_nothing_else_ever(mr_file, tmp_path, capsys):
+    pictures = tmp_path / "pictures"
+    assert run(mr_file, pictures, "--slices", "png") == 0
+    assert run(mr_file, pictures, "--slices", "png") == 5
+    assert run(mr_file, pictures, "--slices", "png", "--overwrite") == 0
+    (pictures / "holiday.png").touch()
+    assert run(mr_file, pictures, "--slices", "png", "--overwrite") == 5
+    assert "holds other things" in capsys.readouterr().err
+    assert (pictures / "holiday.png").exists()
+
+
 def test_gif_is_one_film(mr_file, tmp_path):
     assert run(mr_file, tmp_path / "film.gif", "--slices", "gif") == 0
     assert Image.open(tmp_path / "film.gif").n_frames == 24

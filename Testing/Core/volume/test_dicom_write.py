@@ -126,6 +126,17 @@ def test_the_window_is_the_sources_or_that_of_the_values(dicom, tmp_path):
     assert float(image.WindowWidth) == pytest.approx(990, abs=1)
 
 
+def test_values_that_are_bright_where_low_stay_so(dicom, tmp_path):
+    def change(image, k):
+        image.PhotometricInterpretation = "MONOCHROME1"
+
+    dicom.series(tmp_path / "in", dicom.phantom(), dicom.lps_matrix(), "MR", change=change)
+    volume = read_dicom(tmp_path / "in")
+    write_dicom_series(volume, tmp_path / "out")
+    assert {image.PhotometricInterpretation for image in images(tmp_path / "out")} == {"MONOCHROME1"}
+    np.testing.assert_array_equal(read_dicom(tmp_path / "out").voxels, volume.voxels)
+
+
 def test_a_window_narrower_than_one_is_exact(dicom, tmp_path):
     values = np.random.default_rng(0).random((2, 8, 8))
     write_dicom_series(Volume(values, dicom.ras(dicom.lps_matrix()), "MR"), tmp_path / "out")

@@ -15,7 +15,7 @@ import pytest
 
 from DiffusionCore.errors import OutputError, UsageError
 from DiffusionCore.volume import Volume, check_output, same_file, write_volume
-from DiffusionCore.volume.atomic import atomic_file, atomic_folder, remove_stale
+from DiffusionCore.volume.atomic import atomic_file, atomic_folder, check_makeable, make_folder, remove_stale
 
 VOLUME = Volume(np.zeros((2, 3, 4), np.int16), np.eye(4), "MR")
 ROOT = Path(__file__).resolve().parents[3]
@@ -220,7 +220,7 @@ def test_output_equal_to_input_is_refused_even_with_overwrite(tmp_path: Path) ->
     path = write_volume(VOLUME, tmp_path / "a.nii.gz")
     (tmp_path / "link.nii.gz").symlink_to(path)
     for output in (path, tmp_path / "link.nii.gz"):
-        with pytest.raises(OutputError, match="is the input itself"):
+        with pytest.raises(OutputError, match="is an input, which is never changed"):
             check_output(output, overwrite=True, inputs=[path])
     check_output(tmp_path / "b.nii.gz", inputs=[path])
     with pytest.raises(OutputError, match="exists already"):
@@ -248,4 +248,40 @@ def test_folder_replaces_only_what_a_former_run_wrote(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="holds other things"), atomic_folder(target, overwrite=True):
         pass
     assert names(target) == ["2.dcm", "thesis.docx"]
+    with pytest.raises(OutputError, match="holds other things"), atomic_folder(target, overwrite=True, holds="*.docx"):
+        pass
     assert names(tmp_path) == ["series"]
+
+
+def test_folder_that_a_link_leads_to_is_filled_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with atomic_folder(tmp_path / "link") as temporary:
+        (temporary / "1.dcm").write_text("one")
+    assert (tmp_path / "link").is_symlink()
+    assert names(tmp_path / "elsewhere") == ["1.dcm"]
+    assert names(tmp_path) == ["elsewhere", "link"]
+
+
+def test_folder_put_back_after_a_kill_is_not_replaced_unasked(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "probe") as temporary:
+        host = temporary.name.split(".")[2]
+    former = tmp_path / f".series.{host}.{a_dead_pid()}.diffusioncore.old"
+    former.mkdir()
+    (former / "1.dcm").write_text("old")
+    with pytest.raises(OutputError, match="not empty"), atomic_folder(tmp_path / "series"):
+        pass
+    assert (tmp_path / "series" / "1.dcm").read_text() == "old"
+
+
+def test_folders_are_made_or_said_to_be_impossible(tmp_path: Path) -> None:
+    check_makeable(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    assert make_folder(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    for check in (check_makeable, make_folder):
+        with pytest.raises(OutputError):
+            check(tmp_path / "file" / "c")
+    with pytest.raises(OutputError, match="cannot be made"):
+        make_folder(tmp_path / "with\0nul")
