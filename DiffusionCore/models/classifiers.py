@@ -54,7 +54,7 @@ def load_classifier(name_or_path: str | Path, device: str = "cpu") -> Classifier
 
 def save_classifier(folder: Path, card: Card, network: LabelDiffusion) -> Card:
     """Write a model folder: weights in half precision, and the card with the network's configuration, process, checksum,
-    number of parameters and golden output filled in.
+    counts and golden output filled in.
 
     Raises `OutputError` if the folder cannot be written, `UsageError` if the card is not a classifier's.
     """
@@ -75,11 +75,25 @@ def save_classifier(folder: Path, card: Card, network: LabelDiffusion) -> Card:
         card = card.model_copy(update={**parts, "sha256": checksum})
         temporary.replace(folder / WEIGHTS)
         write_card(card, folder / CARD)
-        card = card.model_copy(update={"golden": golden_answer(load_classifier(folder).network)})
+        kept = load_classifier(folder).network
+        work = macs_per_voxel(kept, card.classify.samples, card.classify.steps)
+        spec = card.network.model_copy(update={"macs_per_voxel": round(work, 1)})
+        card = card.model_copy(update={"golden": golden_answer(kept), "network": spec})
         write_card(card, folder / CARD)
     except OSError as error:
         raise OutputError(f"cannot write the model to {folder}: {error.strerror or error}") from None
     return card
+
+
+def macs_per_voxel(network: LabelDiffusion, samples: int, steps: int) -> float:
+    """Multiply-accumulates of an answer by `samples` of `steps`, for each voxel of its image."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    x = torch.zeros((1, 1, *network.config.grid))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network.sample(network.encode(x), samples=samples, steps=steps)
+    return counter.get_total_flops() / 2 / x.numel()
 
 
 def golden_answer(network: LabelDiffusion) -> str:

@@ -52,10 +52,16 @@ def test_a_bundled_card_says_what_a_person_must_know(folder: Path) -> None:
 
 @bundled
 def test_nobody_who_is_tested_on_was_learnt_from(folder: Path, shared_data: Path) -> None:
-    learnt = set(read_card(folder / "card.yaml").recipe.get("subjects", {}).get("train", ()))
+    card = read_card(folder / "card.yaml")
+    stages = [*card.recipe.get("before", ()), card.recipe]
+    learnt = {subject for stage in stages for subject in stage.get("subjects", {}).get("train", ())}
+    if card.task == "classify":
+        tables = [shared_data / "classify" / "index_sts.csv"]
+    else:
+        tables = [shared_data / modality / "index.csv" for modality in ("mr", "ct")]
     tested = set()
-    for modality in ("mr", "ct"):
-        with (shared_data / modality / "index.csv").open(encoding="utf-8") as file:
+    for table in tables:
+        with table.open(encoding="utf-8") as file:
             tested |= {row["subject"] for row in csv.DictReader(file) if row["split"] == "test"}
     with (shared_data / "mr" / "slices2d" / "brain_t1_axial2d.csv").open(encoding="utf-8") as file:
         tested |= {row["subject"] for row in csv.DictReader(file) if row["stack"].endswith("_test.nii.gz")}

@@ -20,7 +20,7 @@ from DiffusionCore.models import (
     load_model,
     verify_model,
 )
-from DiffusionCore.models.classifiers import load_classifier, save_classifier
+from DiffusionCore.models.classifiers import load_classifier, macs_per_voxel, save_classifier
 
 WIDE = Range(low=0.1, high=10)
 
@@ -59,9 +59,16 @@ def test_the_same_network_comes_back_in_half_precision(network, folder):
     loaded = load_classifier(folder)
     assert loaded.network.config == network.config
     assert loaded.card.network.parameters == sum(p.numel() for p in network.parameters())
+    assert loaded.card.network.macs_per_voxel == pytest.approx(macs_per_voxel(network, 10, 10), abs=0.1)
     x = torch.rand(1, 1, 16, 16, 16)
     for found, wanted in zip(loaded.network.encode(x).global_logits, network.encode(x).global_logits, strict=True):
         torch.testing.assert_close(found, wanted, atol=0.02, rtol=0.02)
+
+
+def test_work_is_that_of_encoding_and_of_each_step_of_each_sample(network):
+    once, twice, four = (macs_per_voxel(network, *drawn) for drawn in ((1, 1), (1, 2), (2, 2)))
+    step = twice - once
+    assert step > 0 and four == pytest.approx(once + 3 * step)
 
 
 def test_it_is_verified(folder):
