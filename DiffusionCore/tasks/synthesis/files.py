@@ -7,11 +7,12 @@ from typing import Any
 
 from ...errors import UsageError
 from ...progress import Progress
-from ...volume import write_volume
-from ...volume.files import check_output
+from ...volume import check_output, same_file, write_volume
+from ...volume.atomic import check_place
 from ...volume.formats import stem_of, suffix_of
+from ..scan_files import all_or_nothing
 from .options import SynthesizeFileOptions, SynthesizeOptions
-from .synthesize import SynthesizeResult, synthesize
+from .synthesize import SynthesizeResult, installed_generator, synthesize
 
 
 def synthesize_files(
@@ -20,19 +21,19 @@ def synthesize_files(
     """Make images and write them; returns the report.
 
     Of a 2D model `output` holds all images as slices; of a 3D model with several images it becomes NAME_001 and so on.
-    Without a suffix it is a folder of DICOM files, each marked synthetic. Places are checked before any work is done.
+    Without a suffix it is a folder of DICOM files, each marked synthetic. Places are checked before any work is done;
+    results appear all or not at all. Raises what `synthesize` and `write_volume` raise.
     """
-    if files.sheet is not None and files.sheet.suffix.lower() != ".png":
-        raise UsageError(f"a sheet is a PNG picture, got {files.sheet.suffix or 'no suffix'}")
-    for path in filter(None, (output, files.sheet, files.report)):
-        check_output(path, overwrite=files.overwrite) if path is output else check_extra(path, files.overwrite)
+    from ...models import find_model, read_card
+    from ...models.registry import CARD
+    from ...report import write_json
+
+    model = find_model(model or installed_generator())
+    solid = read_card(model / CARD).network.unet.get("spatial_dims", 3) == 3
+    targets = named(output, options.count if solid else 1)
+    check_places(targets, files)
     result = synthesize(model, progress=progress, **options.model_dump())
     progress.stage("write")
-    targets = named(output, len(result.volumes))
-    for target, volume in zip(targets, result.volumes, strict=True):
-        write_volume(volume, target, overwrite=files.overwrite)
-    if files.sheet is not None:
-        write_images(files.sheet, result, files.overwrite)
     report = {
         "written": [str(target) for target in targets],
         "count": len(result.images),
@@ -40,12 +41,33 @@ def synthesize_files(
         "asked": result.asked,
         "provenance": result.provenance,
     }
-    if files.report is not None:
-        from ...report import write_json
-
-        write_json(files.report, report, overwrite=files.overwrite)
+    with all_or_nothing([*targets, *extras(files)]):
+        for target, volume in zip(targets, result.volumes, strict=True):
+            write_volume(volume, target, overwrite=files.overwrite)
+        if files.sheet is not None:
+            write_images(files.sheet, result, files.overwrite)
+        if files.report is not None:
+            write_json(files.report, report, overwrite=files.overwrite)
     progress.finish()
     return report
+
+
+def extras(files: SynthesizeFileOptions) -> list[Path]:
+    """What is written beside the images."""
+    return [path for path in (files.sheet, files.report) if path is not None]
+
+
+def check_places(targets: list[Path], files: SynthesizeFileOptions) -> None:
+    """Raise what writing would raise about the places, before any work is done; nothing is touched."""
+    if files.sheet is not None and files.sheet.suffix.lower() != ".png":
+        raise UsageError(f"a sheet is a PNG picture, got {files.sheet.suffix or 'no suffix'}")
+    for target in targets:
+        check_output(target, overwrite=files.overwrite)
+    for path in extras(files):
+        check_place(path.absolute(), files.overwrite)
+    places = [*targets, *extras(files)]
+    if any(same_file(a, b) for n, a in enumerate(places) for b in places[:n]):
+        raise UsageError("two results would be written to the same place; give each a name of its own")
 
 
 def named(output: Path, count: int) -> list[Path]:
@@ -63,10 +85,3 @@ def write_images(path: Path, result: SynthesizeResult, overwrite: bool) -> None:
     modality = result.volumes[0].modality
     window = {"CT": (-0.16, 0.24)}.get(modality, (0.0, 1.0))
     write_sheet(path, list(result.images[:, 0]), window, overwrite=overwrite)
-
-
-def check_extra(path: Path, overwrite: bool) -> None:
-    """Raise `OutputError` where a sheet or report cannot be written."""
-    from ...volume.atomic import check_place
-
-    check_place(path, overwrite)

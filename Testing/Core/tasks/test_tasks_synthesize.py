@@ -125,6 +125,30 @@ def test_several_3d_volumes_are_numbered(make_synthesis, tmp_path):
     assert sorted(path.name for path in tmp_path.glob("*.nii.gz")) == ["made_001.nii.gz", "made_002.nii.gz"]
 
 
+def test_a_numbered_volume_that_is_there_already_is_said_before_any_work(make_synthesis, tmp_path, monkeypatch, capsys):
+    model = make_synthesis(tmp_path / "solid", size=(4, 4, 8))
+    (tmp_path / "made_002.nii.gz").write_bytes(b"mine")
+    monkeypatch.setattr("DiffusionCore.tasks.synthesis.files.synthesize", lambda *_, **__: pytest.fail("worked first"))
+    assert command(model, tmp_path / "made.nii.gz", "--count", 2) == OutputError.exit_code
+    assert "made_002.nii.gz" in capsys.readouterr().err and (tmp_path / "made_002.nii.gz").read_bytes() == b"mine"
+
+
+def test_nothing_is_left_of_images_whose_report_cannot_be_written(tiny_cascade, tmp_path, monkeypatch, capsys):
+    def full(path, report, overwrite):
+        raise OutputError(f"{path}: no space left")
+
+    monkeypatch.setattr("DiffusionCore.report.write_json", full)
+    out, sheet, report = (tmp_path / name for name in ("heads.nii.gz", "heads.png", "heads.json"))
+    assert command(tiny_cascade, out, "--sheet", sheet, "--report", report, "--count", 1) == OutputError.exit_code
+    assert "no space left" in capsys.readouterr().err and not list(tmp_path.glob("heads*"))
+
+
+def test_two_results_in_one_place_are_said(tiny_cascade, tmp_path, capsys):
+    sheet = tmp_path / "heads.png"
+    assert command(tiny_cascade, tmp_path / "out.nii.gz", "--sheet", sheet, "--report", sheet) == UsageError.exit_code
+    assert "same place" in capsys.readouterr().err
+
+
 def test_nothing_is_overwritten_unasked(tiny_cascade, tmp_path):
     out = tmp_path / "heads.nii.gz"
     out.write_bytes(b"mine")
