@@ -25,6 +25,7 @@ from .input import (
     middle_of,
     refuse_input,
     whole_box,
+    whole_mask,
 )
 from .options import ClassifyOptions
 from .run import Evidence, answer
@@ -90,7 +91,8 @@ def classify(
 
     volume   what the model's card takes: a label map of one structure, or grey values
     region   slices along (k, j, i): of a label map the part that counts, of a scan the place to look at. Without it a
-             scan larger than the model's field is searched, which gives a probability map, unvalidated, and no answer
+             scan larger than the model's field is searched, which gives a probability map, unvalidated, and no answer.
+             A model of whole scans takes none
     loaded   a model loaded before, instead of `model`
     options  those of `ClassifyOptions`
 
@@ -132,12 +134,12 @@ def classify(
 def prepared(volume: Volume, model: Classifier, label: int | None, region: Sequence[slice] | None) -> ClassifierInput:
     """What the network sees of the input, by what the card takes."""
     card = model.card
-    if card.input == "labelmap":
-        return masked_structure(volume, card, label, region)
     if card.classify.takes == "whole":
         if region is not None:
             raise UsageError(f"{card.name!r} looks at the whole scan; leave --roi out, or crop the scan")
-        return whole_box(volume, card)
+        return whole_mask(volume, card, label) if card.input == "labelmap" else whole_box(volume, card)
+    if card.input == "labelmap":
+        return masked_structure(volume, card, label, region)
     return cube_at(volume, card, middle_of(volume, region))
 
 

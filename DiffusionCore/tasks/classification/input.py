@@ -23,6 +23,7 @@ MEDMNIST_FIELD = 64  # mm, and voxels before resizing
 MEDMNIST_CENTRE = 32  # the voxel along each axis that the centre of mass lies in
 DUST = 0.01  # share of the largest part under which a part is left out as a slip of the brush
 SECOND_PART = 0.2  # share of the largest part from which two parts are two structures
+TOO_SMALL = "the structure is smaller than a voxel of what the model sees; there is nothing to classify"
 MOST_OUTSIDE = 0.1  # share of a cube that may lie outside the scan
 
 
@@ -139,7 +140,7 @@ def masked_structure(volume: Volume, card: Card, label: int | None, region: Sequ
         inside = zoomed > 0.5
         grid = grid @ np.diag([*((MEDMNIST_FIELD - 1) / (np.array(size[::-1]) - 1)), 1.0])
     if not inside.any():
-        raise InputError("the structure is smaller than a voxel of what the model sees; there is nothing to classify")
+        raise InputError(TOO_SMALL)
     coarse = max(mask.spacing)
     warnings = () if coarse <= 3 else (f"the label map's voxels are {coarse:.2g} mm; the model was trained on 1 mm",)
     structure = np.zeros(volume.shape, bool)
@@ -176,6 +177,21 @@ def cut_cube(scan: Volume, card: Card, place: np.ndarray) -> tuple[Volume, float
 def whole_box(volume: Volume, card: Card) -> ClassifierInput:
     """The whole scan, resized linearly to the model's size, as S4 does it."""
     return ClassifierInput(resized_in_lps(normalised(volume, card), card.classify.size))
+
+
+def whole_mask(volume: Volume, card: Card, label: int | None) -> ClassifierInput:
+    """The whole box of a label map, everything in it (or one label) as 1, resized as in training.
+
+    Raises `InputError` if there is nothing, or nothing is left at the model's size.
+    """
+    inside = volume.voxels > 0 if label is None else volume.voxels == label
+    if not inside.any():
+        raise InputError("the label map holds none of it; it shows no structure to classify")
+    image = resized_in_lps(replace(volume, voxels=inside.astype(np.float32)), card.classify.size)
+    seen = (image.voxels > 0.5).astype(np.float32)
+    if not seen.any():
+        raise InputError(TOO_SMALL)
+    return ClassifierInput(replace(image, voxels=seen, modality="LABEL"), structure=inside)
 
 
 def normalised(volume: Volume, card: Card) -> Volume:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +47,7 @@ def answer(model: Classifier, images: np.ndarray, asked: ClassifyOptions, progre
 
     config = model.network.config
     spec = model.card.classify
-    steps, samples = min(asked.steps or spec.steps, config.steps), asked.samples or spec.samples
+    steps, samples = asked.steps or min(spec.steps, config.steps), asked.samples or spec.samples
     if asked.steps and asked.steps > config.steps:
         raise UsageError(f"--steps must be 1 to {config.steps} for {model.card.name!r}, got {asked.steps}")
     device = choose_device(asked.device)
@@ -61,7 +61,7 @@ def answer(model: Classifier, images: np.ndarray, asked: ClassifyOptions, progre
             model.network.to("cpu")
         progress.say(f"{device} ran out of memory; going on on the CPU")
         found = _run(model, images, samples, steps, asked.seed, torch.device("cpu"), progress)
-    return Evidence(**{**vars(found), "fallbacks": (f"{device} ran out of memory; the CPU was used",)})
+    return replace(found, fallbacks=(f"{device} ran out of memory; the CPU was used",))
 
 
 def _run(
@@ -86,15 +86,9 @@ def _run(
             guidance = network.encode(x)
         regions, evidence = pointed_regions(guidance, x, network.config, outline=model.card.input == "labelmap")
         progress.stage("draw labels")
-        passes = samples * steps
-        done = 0
-
-        def before(fraction: float) -> None:
-            nonlocal done
-            done += fraction == 0
-            progress.advance(min(max(done - 1, 0) / passes, 1.0))
-
-        with watched(shares_of_work(network.denoiser), before):
+        # all samples are one batch, which takes as many passes as there are steps
+        shares = [(layer, share / steps) for layer, share in shares_of_work(network.denoiser)]
+        with watched(shares, progress.advance):
             drawn = network.sample(guidance, samples=samples, steps=steps, seed=seed)
     found = Evidence(
         samples=as_array(drawn),

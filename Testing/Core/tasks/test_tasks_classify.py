@@ -256,6 +256,31 @@ def test_whole_scans_are_shown_to_the_network_as_in_training(whole, mr):
     assert np.array_equal(classify(mr, loaded=whole).seen.voxels, network_view(mr, data, "scan").voxels)
 
 
+def test_a_model_of_whole_label_maps_sees_the_whole_box_as_in_training(labelmap):
+    """Several structures anywhere in the box: what is trained on folders of label maps is not cropped to one of them."""
+    from DiffusionCore.training.classify.config import ClassifyData
+    from DiffusionCore.training.classify.scans import network_view
+
+    spec = labelmap.card.classify.model_copy(update={"takes": "whole"})
+    model = replace(labelmap, card=labelmap.card.model_copy(update={"classify": spec}))
+    shapes = {"target": "folders", "split": "s.json", "classes": ("a", "b"), "input": "labelmap", "size": (28,) * 3}
+    found = classify(two_parts(), loaded=model)
+    trained_on = network_view(two_parts(), ClassifyData(**shapes), "mask").voxels > 0.5
+    assert np.array_equal(found.seen.voxels, trained_on)
+    assert not (found.saliency.voxels[two_parts().voxels == 0] > 0).any()
+    with pytest.raises(InputError, match="none of it"):
+        classify(two_parts(), loaded=model, label=3)
+
+
+def test_progress_of_drawing_goes_to_its_end(labelmap):
+    told = []
+    classify(gland(), loaded=labelmap, samples=3, steps=5, progress=Progress(told.append))
+    drawing = [event.fraction for event in told if event.stage == "draw labels"]
+    assert drawing == sorted(drawing)
+    assert drawing[-1] > 0.9
+    assert any(0.3 < fraction < 0.7 for fraction in drawing)
+
+
 def test_a_scan_smaller_than_the_field_is_refused_in_words(grey, mr):
     small = Volume(mr.voxels[:8, :8, :8], mr.ijk_to_ras, "MR")
     with pytest.raises(InputError, match=r"field of 32×32×32 mm lies outside"):
