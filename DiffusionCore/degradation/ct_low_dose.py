@@ -6,7 +6,7 @@ noise has what CT's noise has: streaks along long paths, more of it deep inside,
 A scan taken with a flux of I0 photons a ray holds noise of its own. A scan at `dose` d differs from it by a variance of
 (1/d − 1) times its own, which is what a scan with I0·d/(1 − d) photons would have (electronic noise, which does not
 fall with dose, accordingly). I0 is such that at d = 1 soft tissue has the scan's own noise: then at d the noise,
-own and added together, is own/√d.
+own and added together, is own/√d, and more where few photons leave the electronic noise a part.
 
 Source: Žabić, Wang, Morton & Brown, Med Phys 40:031102 (2013); Yu et al., J Comput Assist Tomogr 36:477 (2012).
 """
@@ -67,8 +67,8 @@ def low_dose_ct(
         angles: number of views; see `parallel_beam`.
 
     Returns:
-        Degraded, with `added_sigma_hu` in the record: the added noise in soft tissue as predicted, in HU (by slice),
-        and `flux`, the photons a ray at full dose (by slice).
+        Degraded, with `added_sigma_hu` in the record: the added noise in soft tissue as predicted, in HU, and `flux`, the
+        photons a ray at full dose; both by slice.
     """
     voxels = checked_voxels(x)
     if not 0 < dose <= 1:
@@ -79,11 +79,14 @@ def low_dose_ct(
     beam = parallel_beam(volume.shape[-2:], pixel_mm, angles)
     window = reconstruction_kernel(kernel, min(beam.pixel_mm), beam.detector_mm)
     noisy = volume.copy()
-    fluxes = []
+    fluxes, added_sigma = [], []
     for hu, out in zip(volume, noisy, strict=True):
         paths = line_integrals(hu, beam)
-        flux = _flux(paths, _soft_tissue(hu), beam, window, own_sigma_hu, electronic)
+        flux, detector = _flux(paths, _soft_tissue(hu), beam, window, own_sigma_hu, electronic)
         fluxes.append(flux)
+        # quantum variance goes as 1 / dose, that of the detector as its square
+        gained = (own_sigma_hu**2 - detector) * (1 / dose - 1) + detector * (1 / dose**2 - 1)
+        added_sigma.append(float(np.sqrt(gained)))
         if dose < 1:
             added = _noise_sinogram(paths, rng, flux * dose / (1 - dose), electronic * np.sqrt((1 + dose) / (1 - dose)))
             out += filtered_back_projection(added, beam, window) * np.float32(1000 / MU_WATER_PER_MM)
@@ -94,7 +97,7 @@ def low_dose_ct(
         "kind": "low_dose_ct",
         "dose": float(dose),
         "own_sigma_hu": float(own_sigma_hu),
-        "added_sigma_hu": float(own_sigma_hu * np.sqrt(1 / dose - 1)),
+        "added_sigma_hu": added_sigma,
         "flux": fluxes,
         "electronic": float(electronic),
         "window": window.window,
@@ -162,7 +165,7 @@ def flux_for_noise(
     _check_noise(sigma_hu, electronic)
     beam = parallel_beam(hu.shape, pixel_mm, angles)
     window = reconstruction_kernel(kernel, min(beam.pixel_mm), beam.detector_mm)
-    return _flux(line_integrals(hu, beam), _soft_tissue(hu), beam, window, sigma_hu, electronic)
+    return _flux(line_integrals(hu, beam), _soft_tissue(hu), beam, window, sigma_hu, electronic)[0]
 
 
 def noise_map(
@@ -225,12 +228,13 @@ def _flux(
     kernel: ReconstructionKernel,
     sigma_hu: float,
     electronic: float,
-) -> float:
-    """Solves quantum/flux + electronic/flux² = sigma² for the flux, in soft tissue."""
+) -> tuple[float, float]:
+    """Solves quantum/flux + electronic/flux² = sigma² for the flux, in soft tissue; and the electronic part, in HU²."""
     quantum = _reference(np.exp(paths), soft, beam, kernel)
     detector = electronic**2 * _reference(np.exp(2 * paths), soft, beam, kernel) if electronic else 0.0
     variance = sigma_hu**2
-    return float((quantum + np.sqrt(quantum**2 + 4 * variance * detector)) / (2 * variance))
+    flux = float((quantum + np.sqrt(quantum**2 + 4 * variance * detector)) / (2 * variance))
+    return flux, detector / flux**2
 
 
 def _reference(variance: Array, soft: Pixels, beam: ParallelBeam, kernel: ReconstructionKernel) -> float:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from DiffusionCore.degradation import flux_for_noise, low_dose_ct, mixed, noise_map, unit_noise
 from DiffusionCore.degradation.ct_kernel import reconstruction_kernel
@@ -78,7 +79,7 @@ def test_added_variance_is_own_squared_times_one_over_dose_less_one(dose):
     added = (result.voxels - x)[:, distance() < 77]
     profile = noise_map(water(), result.record["flux"][0], pixel_mm=PIXEL)[distance() < 77]
     assert added.std() / np.sqrt(np.mean(profile**2)) == pytest.approx(np.sqrt(1 / dose - 1), rel=0.04)
-    assert result.record["added_sigma_hu"] == pytest.approx(10 * np.sqrt(1 / dose - 1))
+    assert result.record["added_sigma_hu"] == pytest.approx([10 * np.sqrt(1 / dose - 1)] * 8, rel=0.01)
     assert abs(added.mean()) < 0.02 * added.std()
     json.dumps(result.record)
 
@@ -99,6 +100,15 @@ def test_electronic_noise_rises_faster_than_quantum_noise():
         for e in (0.0, 150.0)
     ]
     assert sigma[1] > 1.15 * sigma[0]
+
+
+@pytest.mark.parametrize("electronic", [0.0, 60.0])
+def test_the_record_predicts_the_added_noise_of_few_photons_too(electronic):
+    x = np.stack([water()] * 8)
+    result = low_dose_ct(x, rng(6), pixel_mm=PIXEL, dose=0.1, own_sigma_hu=10.0, electronic=electronic)
+    variance = np.median((result.voxels - x).var(axis=0, ddof=1)[distance() < 77])
+    variance /= chi2.median(7) / 7  # what the median makes of estimates from eight values
+    assert np.sqrt(variance) == pytest.approx(result.record["added_sigma_hu"][0], rel=0.04)
 
 
 def test_streaks_lie_along_the_long_axis_of_an_ellipse():
