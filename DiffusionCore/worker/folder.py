@@ -38,9 +38,13 @@ class PrivateFolder:
         """Remove files; one that Windows keeps because it is still mapped goes at the next call."""
         self._to_remove.update(names)
         for name in tuple(self._to_remove):
-            with contextlib.suppress(PermissionError):
+            try:
                 (self.path / name).unlink(missing_ok=True)
-                self._to_remove.discard(name)
+            except PermissionError:
+                continue
+            except OSError:  # an asker may have put anything there; it goes with the folder
+                pass
+            self._to_remove.discard(name)
 
     def touch(self) -> None:
         """Show that the folder is in use: what nobody touches for a day counts as left over."""

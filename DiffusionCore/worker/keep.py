@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from ..errors import OutputError
+from ..errors import UsageError
 from ..progress import Progress
 from ..tasks.options import Options
+from ..volume.atomic import make_folder
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -39,24 +40,24 @@ class ExportJob(Options):
 def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any]:
     """Write `stem`.json, .png and .html: all of them or none. Gives their names."""
     from ..report import write_figure, write_json, write_page
+    from ..tasks.enhance import check_same_grid
+    from ..tasks.scan_files import all_or_nothing
 
     options: ReportJob = job.options
     before, after = job.volumes["before"], job.volumes["after"]
     spread, structure = job.volumes.get("uncertainty"), job.volumes.get("structure")
-    try:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{options.folder}: cannot be made ({error.strerror}); nothing was written") from None
+    for role in ("after", "uncertainty", "structure"):
+        if role in job.volumes:
+            check_same_grid(before, job.volumes[role], role)
+    make_folder(options.folder)
+    trust = options.content.get("trust")
     json, png, page = (options.folder / f"{options.stem}{ending}" for ending in (".json", ".png", ".html"))
-    new = [path for path in (json, png, page) if not path.exists()]
     progress.stage("write the report")
-    try:
+    with all_or_nothing([json, png, page]):
         write_json(json, options.content, overwrite=options.overwrite)
         progress.advance(0.1)
         write_figure(png, before, after, spread, structure, overwrite=options.overwrite)
         progress.advance(0.5)
-        warnings = tuple(str(words) for words in options.content.get("warnings", ()))
-        findings = (options.content.get("trust") or {}).get("words", ())
         write_page(
             page,
             options.title,
@@ -64,17 +65,18 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
             after,
             spread,
             options.content,
-            warnings,
+            sentences(options.content.get("warnings")),
             structure=structure,
-            findings=[str(words) for words in findings],
+            findings=sentences(trust.get("words")) if isinstance(trust, dict) else (),
             overwrite=options.overwrite,
         )
-    except BaseException:
-        for path in new:
-            path.unlink(missing_ok=True)
-        raise
     progress.finish()
     return {"files": [path.name for path in (json, png, page)]}
+
+
+def sentences(told: Any) -> tuple[str, ...]:
+    """What an answer holds of sentences for a person; none where it holds something else."""
+    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def run_export(job: Job, _session: Session, progress: Progress) -> dict[str, Any]:
@@ -90,7 +92,10 @@ def run_export(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     source = None if options.source is None else read_dicom_source(options.source, series=options.series)
     progress.advance(0.2)
     made = options.provenance
-    record = superres_record(made) if "stages" in made else enhance_record(made)
+    try:
+        record = superres_record(made) if "stages" in made else enhance_record(made)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError("the provenance is not one that a job answered; give it as it came") from error
     folder = write_dicom_series(volume, options.folder, derivation=record, source=source, overwrite=options.overwrite)
     progress.finish()
     return {"files": sorted(path.name for path in folder.iterdir())}

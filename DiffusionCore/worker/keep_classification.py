@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from ..errors import OutputError
 from ..progress import Progress
 from ..tasks.options import Options
+from ..volume.atomic import make_folder
 
 if TYPE_CHECKING:
     from ..tasks.classification.classify import ClassifyResult
@@ -70,11 +70,7 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     from ..tasks.scan_files import all_or_nothing
 
     options: ReportJob = job.options
-    try:
-        options.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"the folder cannot be made ({error.strerror}); nothing was written") from None
-    base = options.folder / options.stem
+    base = make_folder(options.folder) / options.stem
     result = result_of(options, job.volumes.get("map"))
     files = ClassifyFileOptions(
         report=base.with_name(f"{base.name}.json"),

@@ -15,9 +15,7 @@ from pydantic import BaseModel
 from ..volume import Volume
 from ..volume.array_file import write_array
 from .folder import PrivateFolder
-
-# What a volume's asker may tell of it, and is not told again.
-TOLD = ("kind", "modality_reason", "warnings")
+from .requests import Told
 
 
 class Packer:
@@ -63,7 +61,7 @@ class Packer:
             "meta": {
                 name: value
                 for name, value in volume.meta.items()
-                if name not in TOLD and isinstance(value, (bool, int, float, str))
+                if name not in Told.model_fields and isinstance(value, (bool, int, float, str))
             },
         }
 

@@ -18,13 +18,23 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class Told(Part):
+    """What an asker may tell of a volume (see `Volume.meta`); other entries are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    kind: str | None = None
+    modality_reason: str = ""
+    warnings: list[str] = Field(default_factory=list)
+
+
 class VolumeFile(Part):
     """A volume in the private folder."""
 
     file: FileName
     matrix: Annotated[list[Row], Field(min_length=4, max_length=4)]
     modality: Literal["CT", "MR", "LABEL", "OTHER"]
-    meta: dict[str, Any] = Field(default_factory=dict)
+    meta: Told = Told()
 
 
 class Submit(Part):

@@ -16,7 +16,7 @@ from ..volume import Volume
 from ..volume.array_file import map_array
 from .channel import Channel
 from .folder import PrivateFolder
-from .packing import TOLD, Packer
+from .packing import Packer
 from .requests import Submit, VolumeFile
 from .table import Task, find_task
 
@@ -113,9 +113,9 @@ class Running:
 
     def _open(self, given: VolumeFile) -> Volume:
         """The volume in the private folder, mapped. Raises `InputError`."""
-        meta = {name: value for name, value in given.meta.items() if name in TOLD}
         matrix = np.array(given.matrix, np.float64)
-        return Volume(map_array(self.folder.path / given.file), matrix, given.modality, meta)
+        voxels = map_array(self.folder.path / given.file)
+        return Volume(voxels, matrix, given.modality, given.meta.model_dump(exclude_unset=True))
 
     def _poll(self) -> None:
         if self.cancelled.is_set():

@@ -6,6 +6,8 @@ import json
 
 import pydicom
 
+from DiffusionCore.volume import Volume
+
 
 def ask(worker, asker: str, task: str, volumes: dict, **options):
     worker.say({"type": "submit", "id": asker, "task": task, "options": options, "volumes": volumes})
@@ -30,6 +32,29 @@ def test_a_report_that_cannot_be_written_leaves_nothing(worker, mr, tmp_path):
     assert (found["type"], found["class"]) == ("error", "OutputError")
     assert [path.name for path in tmp_path.iterdir()] == ["head.html"]
     assert (tmp_path / "head.html").read_text() == "mine"
+
+
+def test_a_report_of_what_does_not_go_together_is_refused(worker, mr, tmp_path):
+    other = Volume(mr.voxels[2:], mr.ijk_to_ras, "MR")
+    found = ask(worker, "g", "report", {"before": worker.put(mr), "after": worker.put(other)}, folder=str(tmp_path))
+    assert (found["exit_code"], "not on the scan's grid" in found["message"]) == (3, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_of_an_answer_is_no_sentence_is_not_shown_as_one(worker, mr, tmp_path):
+    volumes = {"before": worker.put(mr), "after": worker.put(mr)}
+    content = {"trust": "high", "warnings": 5}
+    assert ask(worker, "s", "report", volumes, folder=str(tmp_path), content=content)["type"] == "result"
+    assert json.loads((tmp_path / "report.json").read_text()) == content
+
+
+def test_an_export_without_what_a_job_answered_is_refused(worker, mr, tmp_path):
+    options = {"folder": str(tmp_path / "out"), "provenance": {"seed": 1}}
+    found = ask(worker, "p", "export_dicom", {"volume": worker.put(mr)}, **options)
+    assert (found["exit_code"], "not one that a job answered" in found["message"]) == (2, True)
+    found = ask(worker, "q", "export_dicom", {"volume": worker.put(mr)}, folder=str(tmp_path / "out"))
+    assert found["message"] == "--provenance is needed: the result's, as its job answered it"
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_result_becomes_a_derived_series(worker, mr, tmp_path):

@@ -95,6 +95,8 @@ def test_a_job_that_cannot_be_is_refused_with_its_reason(worker, changes, code, 
         {"matrix": [[1, 0, 0, 0]]},
         {"matrix": "identity"},
         {"modality": "PET"},
+        {"meta": {"warnings": 5}},
+        {"meta": {"kind": ["PET"]}},
         {"patient": "Doe"},
     ],
 )
@@ -120,6 +122,13 @@ def test_a_singular_or_infinite_grid_is_refused(worker, mr):
     for matrix in (np.zeros((4, 4)).tolist(), [[float("nan")] * 4] * 4):
         worker.submit("inspect", {**worker.put(mr), "matrix": matrix})
         assert worker.answer("error")["exit_code"] == 3
+
+
+def test_whatever_lies_under_a_name_is_forgotten_and_the_worker_works_on(worker, mr):
+    (worker.folder / "folder.npy").mkdir()
+    worker.say({"type": "forget", "id": "f", "files": ["folder.npy", "never-there.npy"]})
+    assert worker.answer("forgotten", "error")["type"] == "forgotten"
+    assert worker.result("inspect", mr, model="tiny-mr")["modality"] == "MR"
 
 
 def test_the_contract_names_every_request_task_and_its_version():
