@@ -33,7 +33,7 @@ from .noise_level import estimate_sigma, estimates_by_slab
 from .reference import mae, mse, psnr, rmse, snr_db, windowed
 from .rician import amplitude, koay_factor, koay_sigma
 from .sharpness import EdgeProfile, Edges, edge_profile, find_edges, mtf50, rise_distance
-from .spectra import noise_power_spectrum, radial_average, radial_power_spectrum
+from .spectra import mean_frequency, noise_power_spectrum, radial_average, radial_power_spectrum
 from .structural_similarity import ssim
 from .trust import Trust, trust
 
@@ -65,6 +65,7 @@ __all__ = [
     "koay_factor",
     "koay_sigma",
     "mae",
+    "mean_frequency",
     "mean_shift",
     "mse",
     "mtf50",

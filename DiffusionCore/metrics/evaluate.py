@@ -14,6 +14,7 @@ from DiffusionCore.metrics.no_reference import Figures, figures, find_regions, m
 from DiffusionCore.metrics.noise_estimate import NoiseEstimate
 from DiffusionCore.metrics.noise_level import estimate_sigma
 from DiffusionCore.metrics.reference import mae, psnr, rmse, snr_db, windowed
+from DiffusionCore.metrics.spectra import mean_frequency
 from DiffusionCore.metrics.structural_similarity import ssim
 from DiffusionCore.volume import Volume
 
@@ -65,12 +66,15 @@ class Comparison:
     """An enhanced scan beside its original, without a reference; nan where a figure could not be had.
 
     noise_before, noise_after  blind estimates
+    grain_before, grain_after  mean frequency of the noise's power spectrum in the slice, 1/mm (`spectra.mean_frequency`)
     before, after              measured in the same regions, which were found on the original
     mean_shift                 over tissue, in the scan's units
     """
 
     noise_before: NoiseEstimate
     noise_after: NoiseEstimate
+    grain_before: float
+    grain_after: float
     before: Figures
     after: Figures
     mean_shift: float
@@ -82,6 +86,8 @@ class Comparison:
         found: dict[str, float | str] = {
             f"noise before, {self.unit}": self.noise_before.sigma,
             f"noise after, {self.unit}": self.noise_after.sigma,
+            "mean noise frequency before, 1/mm": self.grain_before,
+            "mean noise frequency after, 1/mm": self.grain_after,
             "SNR before": self.before.snr,
             "SNR after": self.after.snr,
             "CNR before": self.before.cnr,
@@ -138,7 +144,7 @@ def evaluate(
 def evaluate_without_reference(
     original: Volume, enhanced: Volume, noise_before: NoiseEstimate | None = None
 ) -> Comparison:
-    """Compare an enhanced scan with its original: noise, SNR, CNR, edges and mean intensity before and after.
+    """Compare an enhanced scan with its original: noise and its spectrum, SNR, CNR, edges and mean intensity before and after.
 
     Regions and edges are found on the original and measured in both. The mean shift is taken over the body in CT; in MR
     over tissue that stands out of the noise in the enhanced scan: tissue chosen on the noisy one would hold background,
@@ -158,14 +164,21 @@ def evaluate_without_reference(
         tissue = body_mask(original.voxels[slices])
     else:
         tissue = tissue_mask(enhanced.voxels[slices], modality) & (enhanced.voxels[slices] > 3 * noise_before.sigma)
+    noise_after = estimate_sigma(enhanced.voxels, modality, original.spacing)
     return Comparison(
         noise_before=noise_before,
-        noise_after=estimate_sigma(enhanced.voxels, modality, original.spacing),
+        noise_after=noise_after,
+        grain_before=_grain(noise_before, original),
+        grain_after=_grain(noise_after, original),
         before=before,
         after=after,
         mean_shift=mean_shift(original.voxels[slices], enhanced.voxels[slices], tissue),
         unit="HU" if modality == "CT" else "grey levels",
     )
+
+
+def _grain(noise: NoiseEstimate, volume: Volume) -> float:
+    return float("nan") if noise.spectrum is None else mean_frequency(noise.spectrum, volume.spacing[1:])
 
 
 def _known(found: dict) -> dict:

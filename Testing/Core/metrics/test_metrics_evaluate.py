@@ -7,6 +7,7 @@ from subprocess import run
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 
 from DiffusionCore.errors import UsageError
 from DiffusionCore.metrics import body_mask, data_range, evaluate, evaluate_without_reference, psnr, ssim, tissue_mask
@@ -102,6 +103,17 @@ def test_without_a_reference_noise_falls_and_no_psnr_is_given() -> None:
     assert not any(name.startswith(("PSNR", "SSIM")) for name in table)
     assert "doing nothing would score best" in table["note"]
     assert all(value == value for value in table.values())
+
+
+def test_coarser_grain_has_a_lower_mean_frequency() -> None:
+    noisy, clean = mr_pair(16.0)
+    coarse = uniform_filter(noisy.voxels - clean.voxels, (1, 2, 2))
+    found = evaluate_without_reference(noisy, volume(clean.voxels + coarse, "MR"))
+    # of white noise it is that of the square: 0.383 a voxel
+    spacing = noisy.spacing[1]
+    assert found.grain_before == pytest.approx(0.383 / spacing, rel=0.05)
+    assert found.grain_after < 0.75 * found.grain_before
+    assert found.as_dict()["mean noise frequency after, 1/mm"] == found.grain_after
 
 
 def test_mean_shift_is_over_tissue() -> None:

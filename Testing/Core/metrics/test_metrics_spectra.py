@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from DiffusionCore.errors import UsageError
-from DiffusionCore.metrics import noise_power_spectrum, radial_average, radial_power_spectrum
+from DiffusionCore.metrics import mean_frequency, noise_power_spectrum, radial_average, radial_power_spectrum
 from DiffusionCore.metrics.spectra import window_powers
 
 
@@ -27,6 +27,15 @@ def test_a_cosine_has_all_its_power_at_its_frequency() -> None:
     frequency, value = radial_average(spectrum, (0.5, 0.5))
     half_a_bin = 1 / 16  # Nyquist, 1/mm, in 8 bins
     assert frequency[np.argmax(value)] == pytest.approx(4 / (32 * 0.5), abs=half_a_bin)
+
+
+def test_the_mean_frequency_of_a_cosine_is_its_own_and_of_white_noise_that_of_the_square() -> None:
+    power = np.zeros((16, 32))
+    power[0, 4] = power[0, -4] = 1
+    assert mean_frequency(power, (0.5, 0.5)) == pytest.approx(4 / (32 * 0.5))
+    # the mean distance from the middle of a square of side 1
+    assert mean_frequency(np.ones((256, 256))) == pytest.approx((np.sqrt(2) + np.arcsinh(1)) / 6, rel=1e-3)
+    assert np.isnan(mean_frequency(np.zeros((8, 8))))
 
 
 def test_white_noise_is_flat_and_its_level_is_variance_times_voxel() -> None:
