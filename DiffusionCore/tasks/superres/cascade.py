@@ -141,7 +141,7 @@ def chosen_models(
     if names:
         found = [load(name.strip()) for name in names.split(",")]
     else:
-        found = [load(_installed(modality, pattern)) for pattern in dict.fromkeys(patterns)]
+        found = [load(folder) for folder in dict.fromkeys(_installed(modality, pattern) for pattern in patterns)]
     for model in found:
         check_model(model.card)
     return found

@@ -160,13 +160,15 @@ def provenance(stages: list[Model], asked: SynthesizeOptions, seconds: dict[str,
 
 def derivation(made: dict[str, Any]) -> DerivationRecord:
     """What a synthetic DICOM series says about how it was made."""
-    asked = {name: made["options"][name] for name in ("seed", "sampler", "steps", "condition")}
+    names = ("seed", "sampler", "steps", "upscaler_steps", "condition", "guidance")
+    asked = {name: made["options"][name] for name in names}
+    stages = [made["model"], *made["upscalers"]]
     return DerivationRecord(
         task="synthesize",
         description="made by a diffusion model; shows no person",
-        model=f"{made['model']['name']} {made['model']['version']}",
+        model=" then ".join(f"{stage['name']} {stage['version']}" for stage in stages),
         version=made["software"]["DiffusionCore"],
-        weights_sha256=made["model"]["sha256"],
+        weights_sha256=" then ".join(stage["sha256"] for stage in stages),
         parameters={name: value for name, value in asked.items() if value is not None},
         suffix="synthetic",
     )
