@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from ..models.card import ModelName
 from .augmentation_config import AugmentationConfig
 from .card_section import CardSection
 from .resolution import ResolutionConfig
@@ -70,7 +71,8 @@ class DegradationConfig(Section):
     kernels      reconstruction kernels of the projected noise, mixed at random
     slices       slices of each scan to project noise through
     clipped      share of the CT examples cut off at -1024 HU, as files are
-    cache        folder where projected noise is kept
+    cache        folder where projected noise is kept, by the scan's path, size and spacing: to be emptied where other
+                 scans take the place of these
     """
 
     target: Literal["rician", "gaussian", "noncentral_chi", "ct_low_dose", "none"] = "rician"
@@ -160,6 +162,8 @@ class TrainerConfig(Section):
     max_minutes  the run ends after this time of training, resumed parts included, and the learning rate with it: for
                  comparisons at equal time. Which step a run ends at then depends on the machine
     batch_size   examples per step and device
+    clock        what minutes are: `wall`, or `processor` time of all threads of the first process, for comparisons at
+                 equal cost on a machine that does other work too
     precision    `bf16` autocasts the network, `fp32` does not, `auto` asks the machine
     accelerator, devices, num_nodes   as Lightning has them; `auto` takes one GPU or the CPU
     threads      CPU threads; 0: as many as there are
@@ -168,6 +172,7 @@ class TrainerConfig(Section):
     max_steps: int = Field(gt=0)
     max_minutes: float | None = Field(None, gt=0)
     batch_size: int = Field(4, gt=0)
+    clock: Literal["wall", "processor"] = "wall"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     devices: int = Field(1, gt=0)
@@ -226,7 +231,7 @@ class TrainingConfig(Section):
     """A whole run. `runs` is the folder that holds the run's own folder `name`; `init` a model folder to start from;
     with `resolution`, inputs are coarse scans brought up to the target's grid, with `degradation`'s noise."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: ModelName
     seed: int = Field(0, ge=0)
     runs: Path = Path("runs")
     init: Path | None = None

@@ -42,7 +42,8 @@ class DenoiserTraining(pl.LightningModule):
         self.seconds_trained = 0.0
         self.validated_at: int | None = None
         self._errors: dict[str, list[Blocks]] = {}
-        self._clock = 0.0
+        self._clock = time.process_time if config.trainer.clock == "processor" else time.monotonic
+        self._began = 0.0
         self._swap: Any = None
 
     def setup(self, stage: str) -> None:
@@ -75,7 +76,7 @@ class DenoiserTraining(pl.LightningModule):
         return self.criterion(denoiser(x_t, t, y, sigma, **asked) / unit, x0 / unit)
 
     def on_train_start(self) -> None:
-        self._clock = time.monotonic()
+        self._began = self._clock()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         rate = learning_rate(self.config.optimiser, self.global_step, self.done)
@@ -93,8 +94,8 @@ class DenoiserTraining(pl.LightningModule):
         self.average.update(self.denoiser, self.global_step)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        now = time.monotonic()
-        seconds, self._clock = now - self._clock, now
+        now = self._clock()
+        seconds, self._began = now - self._began, now
         # the first process's clock counts for all: it decides on the learning rate and on when to stop
         self.seconds_trained = self.trainer.strategy.broadcast(self.seconds_trained + seconds)
         world = self.trainer.world_size
@@ -120,7 +121,7 @@ class DenoiserTraining(pl.LightningModule):
         # not in on_validation_end: by then the best checkpoint has been written, and with it whose weights are in place
         self._swap.__exit__(None, None, None)
         self.validated_at = self.global_step
-        self._clock = time.monotonic()
+        self._began = self._clock()
 
     def validation_step(self, item: dict[str, Any], batch_idx: int) -> torch.Tensor | None:
         """Logs the figures of one crop at one level; returns the restored crop (unconditional: None)."""

@@ -164,9 +164,16 @@ def test_a_run_ends_early_when_the_figure_stops_rising(world):
     assert checkpoint(folder)["global_step"] < 12
 
 
-def test_a_run_ends_with_its_minutes_and_the_rate_with_it(world):
-    overrides = ["name=timed", "trainer.max_steps=100000", "trainer.max_minutes=0.02", "checkpoint.every_steps=1"]
-    folder = train(world / "tiny.yaml", [*overrides, "validation.every_steps=1000"], quiet=True).parent
+@pytest.mark.parametrize("clock", ["wall", "processor"])
+def test_a_run_ends_with_its_minutes_and_the_rate_with_it(world, clock):
+    overrides = [
+        f"name=timed-{clock}",
+        f"trainer.clock={clock}",
+        "trainer.max_steps=100000",
+        "trainer.max_minutes=0.02",
+    ]
+    more = ["checkpoint.every_steps=1", "validation.every_steps=1000"]
+    folder = train(world / "tiny.yaml", [*overrides, *more], quiet=True).parent
     kept = checkpoint(folder)
     assert kept["seconds_trained"] == pytest.approx(1.2, abs=0.5)
     assert kept["optimizer_states"][0]["param_groups"][0]["lr"] < 0.2 * 1.5e-3
