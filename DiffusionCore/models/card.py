@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..errors import ModelError
 
 NOT_CLINICAL = "Research only. Not for clinical use."
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+"""Names a folder too, so it leads nowhere else."""
 
 
 class Part(BaseModel):
@@ -152,7 +154,7 @@ class SynthesisSpec(Part):
     labels: list[LabelSpec] = Field(default_factory=list)
     upscale: Annotated[int, Field(ge=1)] = 1
     augmentation: Annotated[float, Field(ge=0)] = 0.0
-    then: list[str] = Field(default_factory=list)
+    then: list[ModelName] = Field(default_factory=list)
     steps: Annotated[int, Field(ge=1, le=1000)] = 50
     guidance: Annotated[float, Field(ge=0, le=20)] = 1.0
 
@@ -193,7 +195,7 @@ class DataSpec(Part):
 class Card(Part):
     """Everything about a model but its weights."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: ModelName
     task: Literal["enhance", "super_resolve", "synthesize", "classify"]
     modality: Literal["CT", "MR", "OTHER"]
     input: Literal["volume", "labelmap", "none"] = "volume"

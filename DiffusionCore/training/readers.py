@@ -87,7 +87,8 @@ def average_slices(
     if kept == 0:
         raise InputError(f"a scan of {len(voxels)} slices can't be averaged {count} by {count}")
     mean = voxels[:kept].reshape(-1, count, *voxels.shape[1:]).mean(axis=1, dtype=np.float32)
-    return mean.astype(np.float16), (spacing[0] * count, *spacing[1:])
+    compact = np.float16 if np.abs(mean).max() <= np.finfo(np.float16).max else np.float32
+    return mean.astype(compact), (spacing[0] * count, *spacing[1:])
 
 
 def _scan(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from ..models.card import LabelSpec
+from ..models.card import LabelSpec, ModelName
 from .section import Section
 
 
@@ -42,7 +42,7 @@ class SynthesisConfig(Section):
     degrees: float = Field(5.0, ge=0, le=180)
     zoom: float = Field(0.05, ge=0, lt=0.5)
     shift: float = Field(0.02, ge=0, lt=0.5)
-    then: tuple[str, ...] = ()
+    then: tuple[ModelName, ...] = ()
     steps: Annotated[int, Field(ge=1, le=1000)] = 50
     guidance: Annotated[float, Field(ge=0, le=20)] = 1.0
     sheet: int = Field(16, ge=0, le=64)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ...models.card import ModelName
 from ..card_section import CardSection
 from ..section import Section
 
@@ -183,7 +184,7 @@ class ClassifierConfig(Section):
     """A whole run. `runs` is the folder that holds the run's own folder `name`."""
 
     task: Literal["classify"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: ModelName
     seed: int = Field(0, ge=0)
     runs: Path = Path("runs")
     data: ClassifyData

@@ -30,10 +30,8 @@ class Found:
     temperature: float
 
     def figures(self) -> dict[str, Interval]:
-        """AUC (two classes), accuracy and balanced accuracy of both, with intervals."""
-        measures = {"accuracy": accuracy, "balanced accuracy": balanced_accuracy}
-        if self.labels.classes == 2:
-            measures["AUC"] = auc
+        """Accuracy, balanced accuracy and AUC of both, with intervals."""
+        measures = {"accuracy": accuracy, "balanced accuracy": balanced_accuracy, "AUC": auc}
         return {
             name + measure: interval(given, figure)
             for name, given in (("", self.labels), ("guidance ", self.guidance))

@@ -7,7 +7,7 @@ import torch
 
 from DiffusionCore import load_model
 from DiffusionCore.errors import ModelError, UsageError
-from DiffusionCore.models import verify_model
+from DiffusionCore.models import SynthesisSpec, verify_model
 from DiffusionCore.models.cascade import Drawing, cascade_of, labels_of, sample
 
 
@@ -20,6 +20,11 @@ def test_a_cascade_ends_with_its_last_upscalers_size(base):
     assert [stage.card.name for stage in cascade_of(base)] == ["base", "twice", "fourfold"]
     images = base.sample(count=3, steps=4)
     assert images.shape == (3, 1, 32, 32) and images.dtype == torch.float32 and images.isfinite().all()
+
+
+def test_the_name_of_an_upscaler_is_no_way_out_of_the_folder():
+    with pytest.raises(ValueError, match="pattern"):
+        SynthesisSpec(size=(8, 8), spacing_mm=(1, 1, 1), then=["../elsewhere"])
 
 
 def test_fewer_stages_end_earlier(base):

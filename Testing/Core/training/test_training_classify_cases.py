@@ -64,6 +64,17 @@ def test_a_dicom_series_is_a_scan_and_its_folder_a_subject(tmp_path, dicom):
     assert read_cases(dealt(data), "train").images.shape == (2, *SIZE)
 
 
+def test_a_file_is_a_subject_by_its_whole_name_and_hidden_files_are_no_series(tmp_path, dicom):
+    for n in range(2):
+        save(tmp_path / "a" / f"1.2.{n}.nii.gz", n)
+    (tmp_path / "b" / "b0").mkdir(parents=True)
+    (tmp_path / "b" / "b0" / ".DS_Store").touch()
+    dicom.series(tmp_path / "b" / "b0" / "t1", dicom.phantom(), dicom.lps_matrix())
+    data = ClassifyData(target="folders", root=tmp_path, split="s.json", classes=("a", "b"), size=SIZE)
+    found = {entry.file: entry.subject for entry in find_scans(data, tmp_path)}
+    assert found == {"a/1.2.0.nii.gz": "1.2.0", "a/1.2.1.nii.gz": "1.2.1", "b/b0/t1": "b0"}
+
+
 def test_mosmeddata_s_five_folders_are_two_classes(tmp_path):
     for n in range(5):
         for m in range(3):
@@ -203,6 +214,8 @@ def test_a_configuration_without_its_parts_is_refused():
         ClassifyData(target="medmnist", classes=("a", "b"), size=SIZE)
     with pytest.raises(ValidationError, match="split names"):
         ClassifyData(target="folders", classes=("a", "b"), size=SIZE)
+    with pytest.raises(ValidationError, match="two classes here"):
+        ClassifyData(target="mosmed", split="s.json", classes=("a", "b", "c"), size=SIZE)
     with pytest.raises(ValidationError, match="same name"):
         ClassifyData(target="medmnist", file="x", classes=("a", "a"), size=SIZE)
 

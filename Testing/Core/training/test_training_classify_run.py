@@ -184,6 +184,18 @@ def test_a_phase_is_taken_over_from_another_run(place, finished, monkeypatch):
     assert not own.config.dense_map
 
 
+def test_three_classes_are_trained_and_watched_by_their_auc(place):
+    arrays = dict(np.load(place / "balls.npz"))
+    for split in ("train", "val"):
+        arrays[f"{split}_labels"] = np.arange(len(arrays[f"{split}_labels"]))[:, None] % 3
+    np.savez(place / "three.npz", **arrays)
+    watched = [f"{phase}.{setting}" for phase in ("guidance", "labels") for setting in ("epochs=1", "monitor=val_auc")]
+    given = ["name=three", "data.file=three.npz", "data.classes=[small, middle, large]", *watched]
+    card = verify_model(train(place / "balls.yaml", given, quiet=True))
+    assert len(card.classify.classes) == 3
+    assert 0 <= card.figures["validation"]["AUC"] <= 1
+
+
 def test_a_run_is_not_overwritten_unasked(place, finished):
     with pytest.raises(UsageError, match="holds a run already"):
         train(place / "balls.yaml", quiet=True)

@@ -98,3 +98,10 @@ def test_averaging_slices_makes_them_thicker_and_drops_the_rest():
     mean, spacing = average_slices(voxels, (0.8, 0.5, 0.5), 3)
     assert mean[:, 0, 0].tolist() == [1.0, 4.0]
     assert spacing == pytest.approx((2.4, 0.5, 0.5))
+
+
+def test_averages_that_half_precision_can_not_hold_stay_finite():
+    import numpy as np
+
+    mean, _ = average_slices(np.full((4, 2, 2), 65535, np.uint16), (1.0, 1.0, 1.0), 2)
+    assert (mean == 65535).all()
