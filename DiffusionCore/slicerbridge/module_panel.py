@@ -40,6 +40,7 @@ class ModulePanel(VTKObservationMixin, ABC):
         self.missing: Sequence[str] = ()
         self.scans = Scans()
         self.paused = False  # whether another module is open
+        self._installing = False
         self._gui_tag: Any = None
         self._observed: dict[str, Any] = {}
         self.controls = JobControls(
@@ -160,13 +161,18 @@ class ModulePanel(VTKObservationMixin, ABC):
         self.missing = self.worker.look_for_packages()
         if not self.missing:
             return True
+        if self._installing:  # pip lets the event loop run, and Apply was pressed again
+            return False
         from .packages import ensure_packages
 
+        self._installing = True
         try:
             ensure_packages()
         except Exception as error:  # declined, or pip failed: said in words, nothing is half-way
             self.controls.not_installed(str(error))
             return False
+        finally:
+            self._installing = False
         self.missing = self.worker.look_for_packages()
         self._read_cards()
         return not self.missing and not self.why_not()

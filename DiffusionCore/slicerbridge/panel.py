@@ -13,6 +13,7 @@ from ..errors import UsageError
 from ..volume import Volume
 
 BUSY = ("starting", "running", "cancelling")
+SAID = 3  # failures in the line; all are in the log
 FORESEEABLE = 0.05  # of a stage; what is left after less than that is a guess
 
 
@@ -128,7 +129,16 @@ class JobControls:
         self._set("failed", sentence)
 
     def _next(self) -> None:
-        job, run = self._jobs[self._at], self._run
+        """Begin the job whose turn it is; where that fails, the one after it."""
+        while problem := self._begun(self._jobs[self._at]):
+            self._note(self._jobs[self._at], problem)
+            if not self._step():
+                self._end("failed")
+                return
+
+    def _begun(self, job: Job) -> str:
+        """Give a job to the worker; why that cannot be, "" if it can."""
+        run = self._run
 
         def mine(action: Callable[..., None]) -> Callable[..., None]:
             """The action, unless these jobs were dropped."""
@@ -137,8 +147,7 @@ class JobControls:
         try:
             volumes = job.volumes()
         except Exception as error:  # a scan that cannot be read is this job's failure, not the panel's
-            self._failed(job, str(error), "")
-            return
+            return str(error) or type(error).__name__
         try:
             self.worker.submit(
                 job.task,
@@ -150,7 +159,8 @@ class JobControls:
                 on_cancelled=mine(self._cancelled),
             )
         except UsageError:  # another module's
-            self._failed(job, "another module's job is running; press Apply again when it is done")
+            return "another module's job is running; press Apply again when it is done"
+        return ""
 
     def _progress(self, job: Job, event: Any) -> None:
         if event.message:
@@ -170,30 +180,46 @@ class JobControls:
         try:
             job.finished(values)
         except Exception as error:  # its node is gone, say; what it belongs to must not stop the rest
-            self._failed(job, str(error), "")
+            self._failed(job, str(error))
             return
         self._go_on("finished")
 
     def _failed(self, job: Job, sentence: str, details: str = "") -> None:
-        self._failures.append(sentence if len(self._jobs) == 1 else f"{job.title}: {sentence}")
-        self.log += [sentence, details] if details else [sentence]
+        self._note(job, sentence, details)
         self._go_on("failed")
 
-    def _cancelled(self, _job: Job) -> None:
+    def _cancelled(self, _job: Job | None = None) -> None:
+        done = self._at - len(self._failures)
         self._jobs = []
-        self._set("cancelled", "nothing was changed")
+        self._set(
+            "cancelled", f"{done} before it {'was' if done == 1 else 'were'} done" if done else "nothing was changed"
+        )
+
+    def _note(self, job: Job, sentence: str, details: str = "") -> None:
+        said = sentence if len(self._jobs) == 1 else f"{job.title}: {sentence}"
+        self._failures.append(said)
+        self.log += [said, details] if details else [said]
+
+    def _step(self) -> bool:
+        """Turn to the next job; gives whether there is one to be run."""
+        self._at += 1
+        return self._at < len(self._jobs) and self.state != "cancelling"
 
     def _go_on(self, state: str) -> None:
-        self._at += 1
-        if self._at < len(self._jobs) and self.state != "cancelling":
+        if self._step():
             self._next()
-            return
-        count = len(self._jobs)
+        else:
+            self._end(state)
+
+    def _end(self, state: str) -> None:
+        """Say how the jobs ended; `state` is that of the last one."""
+        count, failed = len(self._jobs), len(self._failures)
         if self.state == "cancelling" and state == "failed":
-            self._set("cancelled", "nothing was changed")
-        elif self._failures:
-            some = "" if count == 1 else f"{len(self._failures)} of {count} scans failed; "
-            self._set("failed", some + "; ".join(self._failures))
+            self._cancelled()
+        elif failed:
+            some = "" if count == 1 else f"{failed} of {count} scans failed; "
+            more = f"; and {failed - SAID} more, see Details" if failed > SAID else ""
+            self._set("failed", some + "; ".join(self._failures[:SAID]) + more)
         else:
             self._set("finished", "" if count == 1 else f"{count} scans")
 

@@ -99,7 +99,30 @@ def test_one_that_fails_does_not_keep_the_others_from_being_done(controls: Any) 
     controls.worker.answer("on_failed", "the scan is empty", "details")
     controls.worker.answer("on_finished", {})
     assert controls.label.text == "failed: 1 of 2 scans failed; one: the scan is empty"
-    assert controls.log == ["the scan is empty", "details"]
+    assert controls.log == ["one: the scan is empty", "details"]
+
+
+def test_any_number_of_scans_that_cannot_be_read_is_one_line(controls: Any) -> None:
+    """As the frames of a long sequence under a transform."""
+    from DiffusionCore.slicerbridge.panel import Job
+
+    def unreadable() -> Any:
+        raise ValueError("a transform is applied")
+
+    controls.run([Job(f"frame {number}", "enhance", {}, unreadable, controls.done.append) for number in range(2000)])
+    assert controls.worker.asked == []
+    first = "; ".join(f"frame {number}: a transform is applied" for number in range(3))
+    assert controls.label.text == f"failed: 2000 of 2000 scans failed; {first}; and 1997 more, see Details"
+    assert len(controls.log) == 2000
+
+
+def test_what_was_done_before_a_cancel_is_said(controls: Any) -> None:
+    controls.titles = ["one", "two", "three"]
+    controls.button.click()
+    controls.worker.answer("on_finished", {"volume": 1})
+    controls.button.click()
+    controls.worker.answer("on_cancelled")
+    assert controls.label.text == "cancelled: 1 before it was done"
 
 
 def test_what_comes_after_the_scene_was_closed_touches_nothing(controls: Any) -> None:

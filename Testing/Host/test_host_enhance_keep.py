@@ -80,6 +80,19 @@ def test_models_that_were_added_can_be_cleared(host: Any, tmp_path: Path, monkey
     assert "No model was added" in panel.ui.clearModelsButton.toolTip
 
 
+def test_the_module_s_own_test_without_packages_sees_that_the_panel_says_so(host: Any, enhance_worker: Any) -> None:
+    import sys
+
+    here = enhance_worker.missing
+    enhance_worker.missing = lambda: ["torch>=2.4"]
+    try:
+        host.load_module("DiffusionEnhance")
+        host.started()
+        sys.modules["DiffusionEnhance"].DiffusionEnhanceTest().runTest()
+    finally:
+        enhance_worker.missing = here
+
+
 def test_the_module_s_own_test(host: Any, enhance_worker: Any) -> None:
     import sys
 
