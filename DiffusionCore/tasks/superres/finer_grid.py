@@ -53,8 +53,13 @@ def check_room(grid: FinerGrid) -> None:
 
 
 def slice_axis(volume: Volume) -> int:
-    """The axis (0 k, 1 j, 2 i) across the slices: that of the largest spacing, k where they are equal."""
+    """The axis (0 k, 1 j, 2 i) across the slices: the one of another spacing than the other two, which are a plane's square
+    pixels; where all differ that of the largest spacing, where all are equal k."""
     spacing = np.array(volume.spacing)
+    for axis in range(3):
+        plane = np.delete(spacing, axis)
+        if plane.max() < plane.min() * (1 + SAME) and abs(spacing[axis] / plane[0] - 1) > SAME:
+            return axis
     return int(np.flatnonzero(spacing >= spacing.max() * (1 - SAME))[0])
 
 

@@ -15,7 +15,7 @@ from DiffusionCore.models import Range, load_model
 from DiffusionCore.models.card import ResolutionSpec
 from DiffusionCore.models.registry import Model
 from DiffusionCore.tasks.superres.cascade import axis_groups, plan_cascade, split_factor
-from DiffusionCore.tasks.superres.finer_grid import finer_grid
+from DiffusionCore.tasks.superres.finer_grid import finer_grid, slice_axis
 from DiffusionCore.tasks.superres.options import SuperResolveOptions
 from DiffusionCore.tasks.superres.super_resolve import super_resolve
 from DiffusionCore.volume import Volume
@@ -80,6 +80,15 @@ def test_slices_become_as_thin_as_the_plane_is_fine() -> None:
     assert grid.shape == (24, 20, 20)
 
 
+@pytest.mark.parametrize(
+    ("spacing", "axis"),
+    [((1, 1, 4), 0), ((1, 1, 0.6), 0), ((1, 1, 1), 0), ((4, 1, 1), 2), ((0.6, 1, 1.0002), 2), ((0.5, 3, 0.6), 1)],
+)
+def test_slices_are_across_the_plane_of_square_pixels(spacing: tuple[float, float, float], axis: int) -> None:
+    """Also where they lie closer than its pixels: no axis of the plane is taken for theirs. Spacing along (i, j, k)."""
+    assert slice_axis(turned((6, 7, 8), spacing)) == axis
+
+
 @pytest.mark.parametrize("options", [{}, {"factor": 2}, {"spacing": "0.5"}])
 def test_an_axis_of_one_voxel_is_left_alone(options: dict) -> None:
     assert finer_grid(turned((1, 20, 20), (1.0, 1.0, 4.0)), asked(**options)).factors == (1.0, 2.0, 2.0)
@@ -105,9 +114,10 @@ def test_what_is_not_finer_is_said(options: dict, said: str) -> None:
         finer_grid(turned((6, 20, 20), (1.0, 1.0, 4.0)), asked(**options))
 
 
-def test_isotropic_slices_are_as_fine_as_the_plane_already() -> None:
+@pytest.mark.parametrize("distance", [1.0, 0.6])
+def test_slices_as_close_as_the_plane_is_fine_are_left_alone(distance: float) -> None:
     with pytest.raises(UsageError, match="already"):
-        finer_grid(turned((6, 20, 20), (1.0, 1.0, 1.0)), asked(axes="slice"))
+        finer_grid(turned((6, 20, 20), (1.0, 1.0, distance)), asked(axes="slice"))
 
 
 @pytest.mark.parametrize(
