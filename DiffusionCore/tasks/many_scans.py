@@ -14,7 +14,7 @@ from ..errors import Cancelled, InputError, UsageError
 from ..progress import Progress
 from ..volume import check_no_input
 from ..volume.atomic import atomic_file, check_makeable, is_written, make_folder
-from ..volume.formats import DICOM, input_format, suffix_of
+from ..volume.formats import DICOM, input_format, is_folder, suffix_of
 from .options import EnhanceOptions
 from .scan_files import FileOptions, enhance_file
 
@@ -39,12 +39,13 @@ def find_scans(source: Path, leave_out: Path | None = None) -> list[Path]:
     What lies in `leave_out` (where results go) is none. Raises `InputError` if there is no scan.
     """
     inside = leave_out.resolve() if leave_out is not None else None
-    files = []
-    for folder, below, names in os.walk(source):
+    files: list[Path] = []
+    closed: list[Path] = []
+    for folder, below, names in os.walk(source, onerror=lambda error: closed.append(Path(error.filename))):
         below[:] = sorted(d for d in below if not d.startswith(".") and (Path(folder) / d).resolve() != inside)
         files += [Path(folder) / name for name in sorted(names) if not name.startswith(".")]
     images = [path for path in files if suffix_of(path) in SCAN_SUFFIXES]
-    folders: set[Path] = set()
+    folders = set(closed)  # what may not be looked into fails when its turn comes
     for path in files:
         if path.parent not in folders and suffix_of(path) not in SCAN_SUFFIXES and looks_like_dicom(path):
             folders.add(path.parent)
@@ -68,9 +69,13 @@ def looks_like_dicom(path: Path) -> bool:
 
 
 def is_many(sources: list[Path], out: Path) -> bool:
-    """Whether the inputs ask for folder mode: several, or a folder of anything but one DICOM series folder."""
+    """Whether the inputs ask for folder mode: several, or a folder of anything but one DICOM series folder.
+
+    Raises `InputError` if a single one is not there or holds no scan.
+    """
     if len(sources) > 1:
         return True
+    input_format(sources[0])  # raises where there is nothing to read
     if not sources[0].is_dir():
         return False
     scans = find_scans(sources[0], leave_out=out)
@@ -80,21 +85,20 @@ def is_many(sources: list[Path], out: Path) -> bool:
 def pair_up(sources: Iterable[Path], out: Path) -> list[tuple[Path, Path]]:
     """(scan, where its result goes): the same name and format below `out`, the folders of an input folder kept.
 
-    Raises `UsageError` if `out` is the name of a file, or two results would have one name; `OutputError` if `out` is an
+    Raises `UsageError` if `out` has the name of a file, or two results would have one name; `OutputError` if `out` is an
     input folder, or can be no folder that is written to.
     """
-    if out.is_file() or (suffix_of(out) in SCAN_SUFFIXES and not out.is_dir()):
+    if suffix_of(out) in SCAN_SUFFIXES and not is_folder(out):
         raise UsageError(f"{out.name}: several scans need a folder to go to; give the name of one")
     sources = list(sources)
     check_no_input(out, sources)
     check_makeable(out)
     pairs = []
     for source in sources:
-        scans = find_scans(source, leave_out=out) if source.is_dir() else [source]
+        scans = find_scans(source, leave_out=out) if is_folder(source) else [source]
         for scan in scans:
-            inside = scan.relative_to(source) if source.is_dir() and scan != source else Path(scan.resolve().name)
-            inside = inside.with_name(result_name(scan) if scan.is_file() else series_name(inside.name))
-            pairs.append((scan, out / inside))
+            below = scan.relative_to(source).parent if scan != source else Path()
+            pairs.append((scan, out / below / result_name(scan)))
     targets = [target for _, target in pairs]
     if len(set(targets)) < len(targets):
         raise UsageError("two inputs have the same name, so that one result would replace the other; run them apart")
@@ -102,7 +106,9 @@ def pair_up(sources: Iterable[Path], out: Path) -> list[tuple[Path, Path]]:
 
 
 def result_name(scan: Path) -> str:
-    """The file's name, or one of the same kind that can be written."""
+    """The scan's own name, or one of the same kind that can be written."""
+    if is_folder(scan):
+        return series_name(scan.resolve().name if scan.name in ("", "..") else scan.name)
     suffix = suffix_of(scan)
     if suffix in (".nhdr", ".mhd"):
         return scan.name[: -len(suffix)] + {".nhdr": ".nrrd", ".mhd": ".mha"}[suffix]

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import OutputError
+from .formats import is_folder
 from .processes import is_alive
 
 TEMPORARY_SUFFIX = ".diffusioncore.tmp"
@@ -104,7 +105,7 @@ def remove_stale(folder: str | os.PathLike[str]) -> list[str]:
 def check_place(path: Path, overwrite: bool) -> None:
     """Raise `OutputError` if a file at `path` could not be written; nothing is touched."""
     _check_parent(path)
-    if path.is_dir():
+    if is_folder(path):
         raise OutputError(f"{path}: is a folder; give the name of a file")
     if not overwrite and os.path.lexists(path):
         raise OutputError(f"{path}: exists already; give another name, or --overwrite")
@@ -115,7 +116,7 @@ def check_folder_place(path: Path, overwrite: bool, holds: str = "*.dcm") -> Non
     _check_parent(path)
     if not os.path.lexists(path):
         return
-    if not path.is_dir():
+    if not is_folder(path):
         raise OutputError(f"{path}: exists already and is a file; give the name of a folder")
     entries = list(path.iterdir())
     if entries and not overwrite:
@@ -127,7 +128,7 @@ def check_folder_place(path: Path, overwrite: bool, holds: str = "*.dcm") -> Non
 def check_makeable(path: Path) -> None:
     """Raise `OutputError` if `path` is no folder that may be written to, and none could be made; nothing is touched."""
     there = next(folder for folder in (path.absolute(), *path.absolute().parents) if os.path.lexists(folder))
-    if not there.is_dir():
+    if not is_folder(there):
         raise OutputError(f"{there}: is a file; give the name of a folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: no permission to write to the folder {there}; choose another")
@@ -150,10 +151,16 @@ def is_written(path: Path) -> bool:
 
 def _check_parent(path: Path) -> None:
     parent = path.absolute().parent
-    if not parent.is_dir():
+    if not is_folder(parent):
         raise OutputError(f"{path}: the folder {parent} does not exist; make it first")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: no permission to write to the folder {parent}; choose another")
+    try:
+        temporary_beside(path).lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:  # too long a name
+        raise _as_output_error(path, error) from error
 
 
 def temporary_beside(path: Path, suffix: str = TEMPORARY_SUFFIX) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from ..errors import InputError, UsageError
@@ -34,18 +35,31 @@ def stem_of(path: Path) -> str:
     return path.name[: -len(suffix)] if suffix else path.name
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there; where this user may not look, none is."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def input_format(path: Path) -> str:
     """The format of an existing scan. A folder is a DICOM series.
 
     Raises `InputError` if there is no such file, it is empty, may not be read, or is nothing that is known.
     """
-    if path.is_dir():
-        return DICOM
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    if not path.is_file() or not os.access(path, os.R_OK):
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file or folder") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    folder = stat.S_ISDIR(status.st_mode)
+    if not (folder or stat.S_ISREG(status.st_mode)) or not os.access(path, os.R_OK | (os.X_OK if folder else 0)):
         raise InputError(f"{path}: cannot be read; check its permissions")
-    if path.stat().st_size == 0:
+    if folder:
+        return DICOM
+    if status.st_size == 0:
         raise InputError(f"{path.name}: the file is empty (0 bytes); fetch or export it again")
     known = _READ.get(suffix_of(path)) or _sniff(path)
     if known is None:
@@ -63,7 +77,7 @@ def output_format(path: Path) -> str:
     suffix = suffix_of(path)
     if suffix in _WRITTEN:
         return _WRITTEN[suffix]
-    if suffix == "" or path.is_dir():
+    if suffix == "" or is_folder(path):
         return DICOM
     raise UsageError(
         f"{path.name}: cannot write {suffix} files; use .nii.gz, .nii, .nrrd or .mha, or a name without suffix for a "

@@ -223,6 +223,11 @@ def no_permission(room: Room) -> list[str]:
     return plain(room, room.head)
 
 
+def link_to_itself(room: Room) -> list[str]:
+    (room.folder / "case.nii.gz").symlink_to(room.folder / "case.nii.gz")
+    return plain(room, room.folder / "case.nii.gz")
+
+
 def disk_full(room: Room) -> list[str]:
     def fsync(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -351,6 +356,10 @@ TABLE = [
     Case("PET by DICOM", pet_by_dicom, REFUSED, "PET"),
     Case("no folder to write to", lambda r: enhance(r.head, r.folder / "no" / "x.nii.gz"), OUTPUT, "does not exist"),
     Case("no permission to write", no_permission, OUTPUT, "permission"),
+    Case("a name that is too long", lambda r: plain(r, r.folder / ("x" * 300 + ".nii.gz")), INPUT, "too long"),
+    Case("a result's name that is too long", lambda r: enhance(r.head, r.folder / ("x" * 300 + ".nii.gz"), "--model", "no"),
+         OUTPUT, "too long"),
+    Case("a link to itself", link_to_itself, INPUT, "cannot be read"),
     Case("another format", lambda r: enhance(r.head, r.folder / "x.jpg"), USAGE, "cannot write .jpg"),
     Case("output exists", lambda r: enhance(r.head, copied(r)), OUTPUT, "--overwrite"),
     Case("output equal to input", lambda r: enhance(r.head, r.head, "--overwrite"), OUTPUT, "is an input, which"),

@@ -153,6 +153,36 @@ def test_a_folder_of_older_dicom_files_without_a_preamble_is_a_scan(installed, d
     assert main(["enhance", str(tmp_path / "old"), str(tmp_path / "out.nii.gz"), "--strength", "0"]) == 0
 
 
+def test_results_have_the_names_of_links_and_of_the_folder_that_one_stands_in(
+    installed, dicom, mr_file, tmp_path, monkeypatch
+):
+    stored = dicom.phantom((12, 24, 20))
+    dicom.series(tmp_path / "study" / "series", stored, dicom.lps_matrix((1.0, 1.0, 1.0)), "MR")
+    (tmp_path / "study" / "link.nii.gz").symlink_to(mr_file)
+    monkeypatch.chdir(tmp_path / "study" / "series")
+    assert main(["enhance", ".", "../link.nii.gz", str(tmp_path / "out"), "--strength", "0"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["link.nii.gz", "report.csv", "series"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs permissions of POSIX")
+def test_a_folder_that_may_not_be_looked_into_is_a_failed_scan(installed, study, tmp_path, monkeypatch):
+    (study / "b.nii.gz").unlink()
+    (study / "closed").mkdir()
+    look, may = os.scandir, os.access
+
+    def scandir(path):
+        if Path(path) == study / "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != study / "closed" and may(path, mode))
+    assert main(["enhance", str(study), str(tmp_path / "out"), "--strength", "0"]) == 1
+    rows = table(tmp_path / "out")
+    assert (rows["closed"]["status"], len(rows)) == ("failed", 4)
+    assert "check its permissions" in rows["closed"]["message"]
+
+
 def test_an_empty_folder_is_no_finished_series(installed, dicom, tmp_path):
     for name in ("one", "two"):
         stored = dicom.phantom((12, 24, 20))
