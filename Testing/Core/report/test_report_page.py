@@ -78,3 +78,15 @@ def test_values_as_a_person_reads_them(value, words):
 
 def test_plain_keeps_what_json_knows():
     assert plain({"a": [1, "x", None, True, 0.5]}) == {"a": [1, "x", None, True, 0.5]}
+
+
+def test_what_a_terminal_would_obey_is_shown_as_escapes():
+    assert shown("Kopf 日本 µ") == "Kopf 日本 µ"
+    assert shown("a\x1b[31m\nb\udce9") == r"a\x1b[31m\nb\udce9"
+
+
+def test_json_of_a_path_that_is_no_text_comes_back(tmp_path):
+    write_json(tmp_path / "a.json", {"model": Path("caf\udce9 größe")})
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    assert "größe" in text
+    assert json.loads(text) == {"model": "caf\udce9 größe"}
