@@ -7,7 +7,7 @@ stranger can choose among what is here and run nothing else.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -62,7 +62,7 @@ class DegradationConfig(Section):
 
     target       `rician`, `gaussian`, `noncentral_chi` (MR), `ct_low_dose` (CT), `none` (unconditional)
     sigma        range, drawn log-uniformly
-    coils        numbers of receiver coils to choose from (`noncentral_chi`)
+    coils        numbers of receiver coils to choose from (`noncentral_chi`); one coil is Rician, so [1, 4, 8] mixes both
     varying      share of the examples whose sigma varies slowly in space
     spread       standard deviation of the logarithm of such a sigma
     sigma_error  standard deviation of the logarithm of the error of the sigma that the network is told
@@ -77,12 +77,12 @@ class DegradationConfig(Section):
 
     target: Literal["rician", "gaussian", "noncentral_chi", "ct_low_dose", "none"] = "rician"
     sigma: tuple[float, float] = (0.005, 0.15)
-    coils: tuple[int, ...] = (4, 8, 32)
+    coils: tuple[Annotated[int, Field(gt=0)], ...] = Field((4, 8, 32), min_length=1)
     varying: float = Field(0.0, ge=0, le=1)
     spread: float = Field(0.3, ge=0)
     sigma_error: float = Field(0.0, ge=0)
     projected: float = Field(0.7, ge=0, le=1)
-    kernels: tuple[Literal["soft", "standard", "sharp"], ...] = ("soft", "standard", "sharp")
+    kernels: tuple[Literal["soft", "standard", "sharp"], ...] = Field(("soft", "standard", "sharp"), min_length=1)
     slices: int = Field(8, gt=0)
     clipped: float = Field(0.3, ge=0, le=1)
     cache: Path = Path("runs/cache")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from DiffusionCore.errors import UsageError
 from DiffusionCore.training.classify.config import ClassifierConfig
 from DiffusionCore.training.classify.run import classifier_network
+from DiffusionCore.training.config import TrainingConfig
 from DiffusionCore.training.config_file import load_config
 from DiffusionCore.training.network import denoiser_config
 
@@ -23,6 +27,27 @@ def test_every_committed_configuration_describes_a_network_and_is_named_like_its
         assert classifier_network(config).grid == config.data.size
         return
     assert denoiser_config(config).network.spatial_dims == len(config.data.patch)
+
+
+def test_every_key_that_the_documentation_names_is_there():
+    text = (CONFIGS.parent / "docs" / "training.md").read_text(encoding="utf-8")
+    sections = {
+        name: {key for config in (TrainingConfig, ClassifierConfig) for key in keys_of(config, name)}
+        for name in TrainingConfig.model_fields.keys() | ClassifierConfig.model_fields.keys()
+    }
+    named = re.findall(r"`(\w+)\.(\w+)(?:(?:=|: )[^`]*)?`((?:, `\.\w+`)*)", text.replace("`validation.csv`", ""))
+    told = [
+        (section, key) for section, *keys in named if section in sections for key in re.findall(r"\w+", " ".join(keys))
+    ]
+    assert len(told) > 40
+    assert [f"{section}.{key}" for section, key in told if key not in sections[section]] == []
+
+
+def keys_of(config: type[BaseModel], section: str) -> set[str]:
+    """The keys of a section of a configuration, of whichever kind it can be."""
+    field = config.model_fields.get(section)
+    kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+    return {key for kind in kinds if hasattr(kind, "model_fields") for key in kind.model_fields}
 
 
 def test_an_override_is_read_as_yaml_and_reaches_deep(world):
@@ -48,6 +73,8 @@ def test_paths_in_the_file_are_relative_to_the_file_and_in_an_override_to_the_wo
         ("degradation.target=my.module.Noise", "degradation.target"),
         ("trainer.max_steps=0", "trainer.max_steps"),
         ("degradation.sigma=[0.2, 0.1]", "0 < low <= high"),
+        ("degradation.coils=[]", "degradation.coils"),
+        ("degradation.coils=[0]", "degradation.coils.0"),
         ("data.patch=[8]", "patch is 2 or 3"),
         ("degradation.target=none", "state 'residual' needs a degradation"),
         ("name=../up", "name"),
