@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from DiffusionCore.volume.geometry import to_canonical_axes
 
 CT_WINDOW = (-160.0, 240.0)
 SIDE_MM = 90.0
+COLUMNS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +38,27 @@ def panel_of(scan: Given, voxels: npt.NDArray[np.float32]) -> Panel:
 
 
 def write_picture(path: Path, scan: Given, results: Mapping[str, Panel]) -> Path:
-    """Every result, by its title, beside the truth, above their errors."""
+    """Every result, by its title, beside the truth, above their errors, `COLUMNS` in a row."""
     # No pyplot: it keeps figures in a global and asks for a screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     truth = None if scan.truth is None else panel_of(scan, scan.truth.voxels)
     panels = {**({} if truth is None else {"truth": truth}), **results}
-    rows = 1 if truth is None else 2
-    figure = Figure(figsize=(2.6 * len(panels), 2.9 * rows), layout="constrained")
+    high = 1 if truth is None else 2
+    columns, rows = min(COLUMNS, len(panels)), high * math.ceil(len(panels) / COLUMNS)
+    figure = Figure(figsize=(2.6 * columns, 2.9 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    for column, (title, panel) in enumerate(panels.items(), start=1):
+    for number, (title, panel) in enumerate(panels.items()):
         look = {"origin": "lower", "aspect": panel.aspect, "interpolation": "nearest"}
-        axes = figure.add_subplot(rows, len(panels), column)
+        band, column = divmod(number, columns)
+        place = band * high * columns + column + 1
+        axes = figure.add_subplot(rows, columns, place)
         axes.imshow(panel.image, cmap="gray", vmin=panel.low, vmax=panel.high, **look)
         axes.set_title(title, fontsize=8)
         axes.set_axis_off()
         if truth is not None and panel is not truth:
-            axes = figure.add_subplot(rows, len(panels), len(panels) + column)
+            axes = figure.add_subplot(rows, columns, place + columns)
             span = _span(truth)
             axes.imshow(panel.image - truth.image, cmap="RdBu_r", vmin=-span, vmax=span, **look)
             axes.set_axis_off()
