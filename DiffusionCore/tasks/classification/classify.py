@@ -24,6 +24,7 @@ from .input import (
     masked_structure,
     middle_of,
     refuse_input,
+    refuse_small,
     whole_box,
     whole_mask,
 )
@@ -137,6 +138,7 @@ def prepared(volume: Volume, model: Classifier, label: int | None, region: Seque
     if card.classify.takes == "whole":
         if region is not None:
             raise UsageError(f"{card.name!r} looks at the whole scan; leave --roi out, or crop the scan")
+        refuse_small(volume, model.network.config.region)
         return whole_mask(volume, card, label) if card.input == "labelmap" else whole_box(volume, card)
     if card.input == "labelmap":
         return masked_structure(volume, card, label, region)

@@ -262,17 +262,15 @@ def report_of(one: Classified, explain: Callable[[Exception], str]) -> dict[str,
 
 
 def write_csv(path: Path, found: Sequence[Classified], explain: Callable[[Exception], str], *, overwrite: bool) -> None:
-    """A row for each scan: its answer and each class's probability with its range."""
-    classes = next(
-        (tuple(p.name for p in one.result.probabilities) for one in found if one.result and one.result.answer), ()
-    )
+    """A row for each scan: its answer and each class's probability with its range, empty for classes of another model."""
+    classes = dict.fromkeys(p.name for one in found if one.result for p in one.result.probabilities)
     text = io.StringIO()
     writer = csv.writer(text)
     columns = ("", " samples 5 %", " samples 95 %")
     writer.writerow(("scan", "answer", *(f"{c}{part}" for c in classes for part in columns), "note"))
     for one in found:
         shown = {p.name: (p.probability, p.low, p.high) for p in (one.result.probabilities if one.result else ())}
-        numbers = [round(x, 5) for c in classes for x in shown.get(c, ())] if shown else [""] * 3 * len(classes)
+        numbers = [x for c in classes for x in ([round(x, 5) for x in shown[c]] if c in shown else [""] * 3)]
         note = explain(one.error) if one.error else one.result.abstained
         writer.writerow((one.source.name, one.result.answer if one.result else "", *numbers, note))
     with atomic_file(path, overwrite=overwrite) as temporary:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import InputError, Refused, UsageError
+from ...errors import InputError, ModelError, Refused, UsageError
 from ...volume import Volume
 from ...volume.geometry import centre, crop, to_ras
 from ...volume.intensity import is_constant, normalisation_for
@@ -116,10 +116,17 @@ def masked_structure(volume: Volume, card: Card, label: int | None, region: Sequ
     its 64³ files voxel by voxel. Axes run to the patient's superior and posterior and away from the middle: in MedMNIST
     glands of both sides are mirrored to one, in which what lies further back lies further out.
 
-    Raises what `structure_in` raises, and `Refused` if the structure is larger than the field.
+    Raises what `structure_in` raises, `Refused` if the structure is larger than the field, and `ModelError` for a model of
+    other fields, which are not known to be cropped so.
     """
     from scipy import ndimage
 
+    seen = (np.array(card.classify.size) - 1) * card.classify.spacing_mm
+    if np.abs(seen - (MEDMNIST_FIELD - 1)).max() > 1:
+        raise ModelError(
+            f"{card.name!r} learnt from label maps of {seen.max():.0f} mm; a structure is cropped to MedMNIST's "
+            f"{MEDMNIST_FIELD} mm only"
+        )
     mask = structure_in(volume, label, region)
     places = to_ras(mask.ijk_to_ras, np.argwhere(mask.voxels)[:, ::-1])
     extent = float(np.ptp(places, axis=0).max())
@@ -172,6 +179,13 @@ def cut_cube(scan: Volume, card: Card, place: np.ndarray) -> tuple[Volume, float
     unknown = np.isnan(cube.voxels)
     filled = np.where(unknown, scan.voxels.min(), cube.voxels).astype(np.float32)
     return replace(cube, voxels=filled), float(unknown.mean())
+
+
+def refuse_small(volume: Volume, region: Sequence[int]) -> None:
+    """Refuse a scan that has fewer voxels than a region (K, J, I) of a model of whole scans, as training does."""
+    if any(has < least for has, least in zip(sorted(volume.shape), sorted(region), strict=True)):
+        has, least = ("×".join(map(str, reversed(size))) for size in (volume.shape, region))
+        raise InputError(f"the scan's {has} voxels are fewer than one region of {least}; give a finer or larger scan")
 
 
 def whole_box(volume: Volume, card: Card) -> ClassifierInput:

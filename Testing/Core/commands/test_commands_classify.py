@@ -91,6 +91,18 @@ def test_several_scans_go_on_after_a_bad_one(mask, model, tmp_path, capsys):
     assert "1 of 3 scans failed" in capsys.readouterr().err
 
 
+def test_a_table_of_scans_that_two_models_took_keeps_its_columns(mask, tiny_classifiers, tmp_path, monkeypatch):
+    monkeypatch.setattr("DiffusionCore.models.registry.bundled_folder", lambda: tmp_path / "none")
+    monkeypatch.setenv("DIFFUSIONCORE_MODELS", str(tiny_classifiers["labelmap"].parent))
+    values = np.random.default_rng(0).normal(300, 40, (16, 16, 16)).astype(np.float32)
+    cube = write_volume(Volume(values, LPS * [2, 2, 2, 1], "MR"), tmp_path / "t1.nii.gz")
+    assert run(mask, cube, "--csv", tmp_path / "all.csv", "--quiet") == 0
+    outline, grey = csv.DictReader((tmp_path / "all.csv").open())
+    assert outline["tumour"] == grey["mass"] == outline["note"] == grey["note"] == ""
+    assert float(outline["normal"]) + float(outline["mass"]) == pytest.approx(1, abs=1e-4)
+    assert float(grey["other tissue"]) + float(grey["tumour"]) == pytest.approx(1, abs=1e-4)
+
+
 @pytest.fixture
 def wary(make_classifier, tmp_path) -> str:
     """A model that knows one thin shape, which nothing is like."""

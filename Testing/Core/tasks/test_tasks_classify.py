@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from DiffusionCore.errors import Cancelled, InputError, Refused, UsageError
+from DiffusionCore.errors import Cancelled, InputError, ModelError, Refused, UsageError
 from DiffusionCore.metrics.familiarity import fit_familiarity
 from DiffusionCore.models import FamiliarSpec, load_classifier, read_card
 from DiffusionCore.progress import Progress
@@ -270,6 +270,19 @@ def test_a_model_of_whole_label_maps_sees_the_whole_box_as_in_training(labelmap)
     assert not (found.saliency.voxels[two_parts().voxels == 0] > 0).any()
     with pytest.raises(InputError, match="none of it"):
         classify(two_parts(), loaded=model, label=3)
+
+
+def test_a_whole_scan_smaller_than_a_region_is_refused(whole, mr):
+    small = Volume(mr.voxels[:12, :12, :3], mr.ijk_to_ras, "MR")
+    with pytest.raises(InputError, match="3×12×12 voxels are fewer than one region of 4×4×4"):
+        classify(small, loaded=whole)
+
+
+def test_a_model_of_label_maps_of_another_field_is_refused(labelmap):
+    spec = labelmap.card.classify.model_copy(update={"spacing_mm": 1.0})
+    model = replace(labelmap, card=labelmap.card.model_copy(update={"classify": spec}))
+    with pytest.raises(ModelError, match="label maps of 27 mm"):
+        classify(gland(), loaded=model)
 
 
 def test_progress_of_drawing_goes_to_its_end(labelmap):
