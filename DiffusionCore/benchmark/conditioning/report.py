@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,14 +12,17 @@ from DiffusionCore.benchmark.conditioning.scores import FIGURES, Result, Scores
 from DiffusionCore.benchmark.conditioning.settings import StudySettings
 from DiffusionCore.benchmark.conditioning.slices import StudySlices, ceiling, marked
 from DiffusionCore.benchmark.markdown_table import markdown_table
-from DiffusionCore.volume.atomic import atomic_file
+from DiffusionCore.benchmark.report_files import write_csv, write_figure, write_text
 
 if TYPE_CHECKING:
     from DiffusionCore.models import Card
 
 DECIMALS = {"psnr": 2, "ssim": 3, "mae": 4}
 TITLES = {"psnr": "PSNR, dB", "ssim": "SSIM", "mae": "MAE, of the 99.5th percentile"}
-CSV_HEAD = ("method", "strategy", "guidance", "sampler", "level", "first_timestep", "passes", "seconds", "estimate")
+CSV_HEAD = (
+    *("method", "strategy", "guidance", "sampler", "level", "first_timestep", "passes", "seconds", "estimate"),
+    *(f"{figure}{part}" for figure in FIGURES for part in ("", "_low", "_high")),
+)
 
 
 def write_study(
@@ -29,14 +30,11 @@ def write_study(
 ) -> list[Path]:
     """conditioning.md, conditioning.csv, conditioning.png in `out`; their paths."""
     out.mkdir(parents=True, exist_ok=True)
-    texts = {"conditioning.md": markdown(results, study, settings, card), "conditioning.csv": as_csv(results)}
-    for name, text in texts.items():
-        with atomic_file(out / name, overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    figure = draw(results, settings.levels)
-    with atomic_file(out / "conditioning.png", overwrite=True) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, facecolor="white")
-    return [*(out / name for name in texts), out / "conditioning.png"]
+    return [
+        write_text(out / "conditioning.md", markdown(results, study, settings, card)),
+        write_csv(out / "conditioning.csv", CSV_HEAD, csv_rows(results)),
+        write_figure(out / "conditioning.png", draw(results, settings.levels)),
+    ]
 
 
 def markdown(results: Sequence[Result], study: StudySlices, settings: StudySettings, card: Card) -> str:
@@ -175,11 +173,8 @@ def first_rows(results: Sequence[Result], levels: Sequence[float]) -> list[list[
     return [[name, *(in_words(known.get((name, level)), "psnr") for level in levels)] for name in names]
 
 
-def as_csv(results: Sequence[Result]) -> str:
-    """A line for each method and level: means and intervals; another for the first estimate of a started chain."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*CSV_HEAD, *(f"{figure}{part}" for figure in FIGURES for part in ("", "_low", "_high"))])
+def csv_rows(results: Sequence[Result]) -> Iterator[list[object]]:
+    """One for each method and level: means and intervals; another for the first estimate of a started chain."""
     for r in results:
         about = [r.method, r.strategy, "" if r.guidance is None else r.guidance, r.sampler, r.level, r.first]
         for estimate, scores, passes in (("result", r.scores, r.passes), ("first", r.one_step, 1)):
@@ -188,8 +183,7 @@ def as_csv(results: Sequence[Result]) -> str:
             found = [scores.interval(figure) for figure in FIGURES]
             values = [f"{v:.5g}" for i in found for v in (i.estimate, i.low, i.high)]
             seconds = f"{r.seconds:.2f}" if estimate == "result" else ""
-            writer.writerow([*about, passes, seconds, estimate, *values])
-    return text.getvalue()
+            yield [*about, passes, seconds, estimate, *values]
 
 
 def percent(level: float) -> str:

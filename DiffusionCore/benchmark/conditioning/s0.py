@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from DiffusionCore.benchmark.denoise.forecast import seconds_of
 from DiffusionCore.benchmark.expected_time import in_words
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
 from DiffusionCore.benchmark.markdown_table import markdown_table
+from DiffusionCore.benchmark.report_files import write_csv, write_text
 from DiffusionCore.benchmark.rivals import (
     Method,
     NoisyScan,
@@ -31,7 +30,6 @@ from DiffusionCore.benchmark.rivals.learned import decided_by
 from DiffusionCore.errors import ModelError
 from DiffusionCore.metrics import psnr, snr_db, ssim
 from DiffusionCore.progress import Progress, silent
-from DiffusionCore.volume.atomic import atomic_file
 
 QUICK_SIZE: Shape = (16, 32, 32)
 
@@ -161,15 +159,11 @@ def sampled_method(name: str, title: str, state: str, model: str | Path, steps: 
 def write_s0(out: Path, rows: Sequence[S0Row], cases: Sequence[Case], steps: int) -> list[Path]:
     """s0.md and s0.csv."""
     out.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(vars(rows[0]))
-    writer.writerows(vars(row).values() for row in rows)
-    contents: Mapping[str, str] = {"s0.md": markdown(rows, cases, steps), "s0.csv": text.getvalue()}
-    for name, content in contents.items():
-        with atomic_file(out / name, overwrite=True) as temporary:
-            temporary.write_text(content, encoding="utf-8")
-    return [out / name for name in contents]
+    lines = (list(vars(row).values()) for row in rows)
+    return [
+        write_text(out / "s0.md", markdown(rows, cases, steps)),
+        write_csv(out / "s0.csv", list(vars(rows[0])), lines),
+    ]
 
 
 def markdown(rows: Sequence[S0Row], cases: Sequence[Case], steps: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import textwrap
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from DiffusionCore.benchmark.denoise.gates import Verdict
 from DiffusionCore.benchmark.denoise.results import Level, Row, Summary
 from DiffusionCore.benchmark.denoise.without_truth import Observation
 from DiffusionCore.benchmark.markdown_table import markdown_table
+from DiffusionCore.benchmark.report_files import write_csv
 
 CSV_COLUMNS = (
     "table", "level", "window", "subject", "method", "sigma", "own_noise", "marked", "psnr_ceiling",
@@ -136,12 +136,9 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3g}".replace("-", "−")
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
+def write_rows(rows: Sequence[Row], path: Path) -> Path:
     """Every row with a truth, as CSV; what is not known is empty."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(CSV_COLUMNS)
-        writer.writerows(map(_csv_cells, rows))
+    return write_csv(path, CSV_COLUMNS, map(_csv_cells, rows))
 
 
 def _csv_cells(row: Row) -> list[object]:
@@ -157,13 +154,12 @@ def _rounded(value: float) -> float:
     return round(value, 4)
 
 
-def write_observations(observations: Sequence[Observation], path: Path) -> None:
+def write_observations(observations: Sequence[Observation], path: Path) -> Path:
     """Every figure without truth, one a line, as CSV."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("table", "subject", "method", "figure", "value", "seconds", "reason"))
-        for o in observations:
-            seconds = "" if o.seconds is None else round(o.seconds, 3)
-            for name, value in o.figures.items() or [("", "")]:
-                cells = (name, _rounded(value) if name else "", seconds, o.reason)
-                writer.writerow((o.case.table, o.case.subject, o.method.name, *cells))
+    rows = []
+    for o in observations:
+        seconds = "" if o.seconds is None else round(o.seconds, 3)
+        for name, value in o.figures.items() or [("", "")]:
+            cells = (name, _rounded(value) if name else "", seconds, o.reason)
+            rows.append((o.case.table, o.case.subject, o.method.name, *cells))
+    return write_csv(path, ("table", "subject", "method", "figure", "value", "seconds", "reason"), rows)

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from DiffusionCore.benchmark.denoise.results import Level, Summary
+from DiffusionCore.benchmark.report_files import write_figure
 from DiffusionCore.benchmark.rivals import Method
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def _figure(path: Path, title: str, levels: Sequence[Level], draw: Draw) -> Path
     if handles:
         figure.legend(handles, labels, loc="outside right upper", fontsize="small")
     figure.suptitle(title)
-    figure.savefig(path, dpi=110)
-    return path
+    return write_figure(path, figure)
 
 
 def _look(position: int) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _against_seconds(axes: Axes, levels: Sequence[Level], name: str) -> None:
             label=method.title,
         )
     axes.set_xscale("log")
-    axes.set_xlabel("seconds a scan, mean over the noise levels (hollow: beside other work)")
+    axes.set_xlabel("seconds a scan (hollow: beside other work)")
 
 
 def _against_steps(axes: Axes, levels: Sequence[Level], name: str) -> None:

@@ -19,6 +19,7 @@ from DiffusionCore.benchmark.denoise.scores import tuning_score
 from DiffusionCore.benchmark.denoise.without_truth import Observation, observe
 from DiffusionCore.benchmark.expected_time import in_words
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
+from DiffusionCore.benchmark.report_files import write_text
 from DiffusionCore.benchmark.rivals import (
     RIVALS,
     Method,
@@ -227,14 +228,10 @@ def _write(folder: Path, found: DenoiseBenchmark, parts: Sequence[str], quick: b
     first = "denoise-quick" if quick else "denoise"
     plots = write_plots(found.levels, folder, first)
     name = "-".join([first, *parts])
-    report, table, observed = (folder / f"{name}{end}" for end in (".md", ".csv", "-without-truth.csv"))
     text = markdown(found.levels, found.observations, found.gates, found.tuned, plots)
-    report.write_text(text, encoding="utf-8")
-    written = [report]
+    written = [write_text(folder / f"{name}.md", text)]
     if found.rows:
-        write_rows(found.rows, table)
-        written.append(table)
+        written.append(write_rows(found.rows, folder / f"{name}.csv"))
     if found.observations:
-        write_observations(found.observations, observed)
-        written.append(observed)
+        written.append(write_observations(found.observations, folder / f"{name}-without-truth.csv"))
     return [*written, *plots]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from DiffusionCore.benchmark.markdown_table import markdown_table
+from DiffusionCore.benchmark.report_files import write_csv, write_figure, write_text
 from DiffusionCore.benchmark.speed.goals import GIB, Row, gigabytes, size
 from DiffusionCore.benchmark.speed.measured import Enhancement, Machine, Measured, Pass
 from DiffusionCore.benchmark.speed.reference import CLAIMED_SECONDS, PEAK, REACHED, ReferenceCost
-from DiffusionCore.volume.atomic import atomic_file
 
 BUSY = 0.5  # jobs; more than this at the start, and the seconds are not to be trusted
 
@@ -19,22 +17,13 @@ BUSY = 0.5  # jobs; more than this at the start, and the seconds are not to be t
 def write_speed_report(out: Path, found: Measured, rows: Sequence[Row], cost: ReferenceCost) -> list[Path]:
     """performance.md, performance.csv (goals), performance_sizes.csv and performance.png in `out`; their paths."""
     out.mkdir(parents=True, exist_ok=True)
-    goals = [("what", "goal", "measured", "verdict", "value")]
-    goals += [(r.what, r.goal, r.measured, r.verdict, "" if r.value is None else f"{r.value:.6g}") for r in rows]
-    texts = {
-        "performance.md": markdown(found, rows, cost),
-        "performance.csv": as_csv(goals),
-        "performance_sizes.csv": as_csv(size_table(found)),
-    }
-    paths = []
-    for name, text in texts.items():
-        with atomic_file(out / name, overwrite=True) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        paths.append(out / name)
-    figure = draw(found)
-    with atomic_file(out / "performance.png", overwrite=True) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, facecolor="white")
-    return [*paths, out / "performance.png"]
+    goals = [(r.what, r.goal, r.measured, r.verdict, "" if r.value is None else f"{r.value:.6g}") for r in rows]
+    return [
+        write_text(out / "performance.md", markdown(found, rows, cost)),
+        write_csv(out / "performance.csv", ("what", "goal", "measured", "verdict", "value"), goals),
+        write_csv(out / "performance_sizes.csv", SIZE_HEAD, timed_passes(found)),
+        write_figure(out / "performance.png", draw(found)),
+    ]
 
 
 def markdown(found: Measured, rows: Sequence[Row], cost: ReferenceCost) -> str:
@@ -60,7 +49,7 @@ def markdown(found: Measured, rows: Sequence[Row], cost: ReferenceCost) -> str:
         "## Where the seconds go",
         stages_words(found),
         "## Cost with size",
-        markdown_table(SIZE_HEAD, size_table(found)[1:]),
+        markdown_table(SIZE_HEAD, timed_passes(found)),
         "Memory is the process's peak, imports and scan included; `work` is voxels computed over voxels of the scan. "
         f"gemm: {found.gemm.float32:.0f} GFLOP/s in float32"
         + (f", {found.gemm.bfloat16:.0f} in bfloat16." if found.gemm.bfloat16 else "; this CPU has no bfloat16."),
@@ -108,8 +97,8 @@ SIZE_HEAD = (
 )
 
 
-def size_table(found: Measured) -> list[tuple[str, ...]]:
-    """Header and rows of every pass that was timed."""
+def timed_passes(found: Measured) -> list[tuple[str, ...]]:
+    """A row for every pass that was timed, under `SIZE_HEAD`."""
     lines = [size_line(run, "model", "") for run in (found.network, *found.sizes)]
     if found.network_float32 is not None:
         lines.insert(1, size_line(found.network_float32, "model", ""))
@@ -122,7 +111,7 @@ def size_table(found: Measured) -> list[tuple[str, ...]]:
         lines.append(size_line(limited, name, memory))
     if found.largest is not None:
         lines.append(size_line(found.largest, "model", "6G"))
-    return [SIZE_HEAD, *lines]
+    return lines
 
 
 def size_line(run: Pass, network: str, memory: str) -> tuple[str, ...]:
@@ -156,12 +145,6 @@ def reference_words(cost: ReferenceCost) -> str:
         f"without overlap and {steps / cost.overlap:.1f} with it: the claim can hold for one step of such a network, "
         "not for fifty. The `fast` family, whose first step is the conditional mean, is the answer."
     )
-
-
-def as_csv(lines: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
-    return text.getvalue()
 
 
 def draw(found: Measured):

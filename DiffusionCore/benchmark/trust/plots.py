@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from DiffusionCore.benchmark.report_files import write_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -17,9 +19,9 @@ def write_plots(figures: TrustFigures, folder: Path, stem: str) -> list[Path]:
     """`reliability` and `detail` as PNG, where there are figures for them."""
     written = []
     if figures.covered:
-        written.append(_saved(reliability(figures), folder / f"{stem}-reliability.png"))
+        written.append(write_figure(folder / f"{stem}-reliability.png", reliability(figures)))
     if figures.cells:
-        written.append(_saved(detail(figures), folder / f"{stem}-detail.png"))
+        written.append(write_figure(folder / f"{stem}-detail.png", detail(figures)))
     return written
 
 
@@ -69,8 +71,3 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure  # no pyplot: it keeps figures in a global and asks for a screen
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-def _saved(figure: Figure, path: Path) -> Path:
-    figure.savefig(path, dpi=110)
-    return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from DiffusionCore.benchmark.markdown_table import markdown_table
+from DiffusionCore.benchmark.report_files import write_csv
 from DiffusionCore.benchmark.trust.contrast_detail import SHOWN, Cell
 from DiffusionCore.benchmark.trust.extent import Extent
 from DiffusionCore.benchmark.trust.intervals import Coverage
@@ -183,12 +183,8 @@ def write_tables(figures: TrustFigures, folder: Path, stem: str) -> list[Path]:
     written = []
     for name, (head, rows) in tables.items():
         if rows:
-            path = folder / f"{stem}-{name}.csv"
-            with path.open("w", newline="", encoding="utf-8") as stream:
-                writer = csv.writer(stream)
-                writer.writerow(head)
-                writer.writerows([round(v, 5) if isinstance(v, float) else v for v in row] for row in rows)
-            written.append(path)
+            rounded = ([round(v, 5) if isinstance(v, float) else v for v in row] for row in rows)
+            written.append(write_csv(folder / f"{stem}-{name}.csv", head, rounded))
     return written
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from DiffusionCore.benchmark.denoise.run import first_of_each
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
+from DiffusionCore.benchmark.report_files import write_text
 from DiffusionCore.benchmark.rivals.method import HU_PER_UNIT
 from DiffusionCore.benchmark.trust.contrast_detail import Insertions, cells, insert
 from DiffusionCore.benchmark.trust.extent import PARTS, Extent
@@ -98,8 +99,7 @@ def run_trust_benchmark(
     gates = tuple(verdicts(figures, extent))
     stem = "trust-validation" if validation else "trust"
     out_folder.mkdir(parents=True, exist_ok=True)
-    report = out_folder / f"{stem}.md"
-    report.write_text(markdown(figures, gates, extent, validation=validation), encoding="utf-8")
+    report = write_text(out_folder / f"{stem}.md", markdown(figures, gates, extent, validation=validation))
     files = (report, *write_tables(figures, out_folder, stem), *write_plots(figures, out_folder, stem))
     progress.finish()
     return TrustBenchmark(figures, gates, files)
