@@ -37,7 +37,10 @@ class Figures:
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Fitted to the training subjects; what memorising means is fitted to the test subjects."""
+    """Fitted to the training subjects; what memorising means is fitted to the test subjects.
+
+    embed   (n, J, I) normalised -> (n, features); `groups`: sizes of groups of features that count alike
+    """
 
     train: RealImages
     test: RealImages
@@ -81,10 +84,6 @@ class Judge:
 
     def _standardised(self, features: Array) -> Array:
         return (features - self.projection.mean) / self.projection.scale
-
-    def heights(self, images: Array) -> Array:
-        """The slice heights that the images seem to have."""
-        return self._height_reader.predict(self._standardised(self.embed(images)))
 
     def memorisation(self, images: Array) -> figures.Memorisation:
         """Nearest training images by their thumbnails' pixels; `which` counts mirrored ones after the others."""

@@ -32,9 +32,10 @@ class RealImages:
 def read_real(root: Path, split: str, canvas: tuple[int, int]) -> RealImages:
     """The stack of a split ("train", "val", "test") in the middle of the canvas. Raises `InputError` if it is not there."""
     stack = f"{NAME}_{split}.nii.gz"
-    path = root / FOLDER / stack
-    if not path.is_file():
-        raise InputError(f"{stack} is not in the data folder; the synthesis benchmark needs the 2D slices of its index")
+    path, table = root / FOLDER / stack, root / FOLDER / f"{NAME}.csv"
+    for needed in (path, table):
+        if not needed.is_file():
+            raise InputError(f"{needed.name} is not in the data folder; the synthesis benchmark needs its 2D slices")
     volume = read_volume(path, modality="MR")
     slices = normalisation_for(volume, "p99.5").apply(volume.voxels)
     before = [(c - n) // 2 for c, n in zip(canvas, slices.shape[1:], strict=True)]
@@ -42,7 +43,7 @@ def read_real(root: Path, split: str, canvas: tuple[int, int]) -> RealImages:
         raise InputError(f"the real slices {slices.shape[1:]} do not fit on the models' canvas {canvas}")
     images = np.zeros((len(slices), *canvas), np.float32)
     images[:, before[0] : before[0] + slices.shape[1], before[1] : before[1] + slices.shape[2]] = slices
-    with (root / FOLDER / f"{NAME}.csv").open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8", newline="") as file:
         rows = sorted((int(row["index"]), row) for row in csv.DictReader(file) if row["stack"] == stack)
     heights = np.array([float(row[HEIGHT]) for _, row in rows])
     return RealImages(images, heights, tuple(row["subject"] for _, row in rows))
