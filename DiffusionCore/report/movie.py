@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import OutputError, UsageError
 from ..volume import Volume
 from ..volume.atomic import atomic_file
 from .views import display_window, plane_images
@@ -117,3 +117,15 @@ def write_mp4(path: Path, pictures: list[np.ndarray], frames_per_second: int) ->
     for picture in pictures:
         writer.send(np.ascontiguousarray(picture))
     writer.close()
+    if frames_in(path) != len(pictures):  # ffmpeg's own exit is not told, as where the disk is full
+        raise OutputError("the film could not be written whole; look whether the disk is full")
+
+
+def frames_in(path: Path) -> int:
+    """How many frames a film holds; 0 if it is none."""
+    import imageio_ffmpeg
+
+    try:
+        return imageio_ffmpeg.count_frames_and_secs(str(path))[0]
+    except RuntimeError:
+        return 0

@@ -1,7 +1,10 @@
-"""Headers of DICOM files that may be odd or damaged: read, checked attribute by attribute, asked for numbers."""
+"""DICOM files by pydicom, without its tongue: headers that may be odd or damaged are read, checked attribute by
+attribute and asked for numbers; files are written.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import warnings
@@ -66,6 +69,13 @@ def read_header(path: Path, keywords: Sequence[str]) -> FileDataset | None:
             raise
         raise InputError(f"{path.name}: damaged DICOM file; the header cannot be read") from error
     return header if standard or ("SOPClassUID" in header and "SeriesInstanceUID" in header) else None
+
+
+def save_file(image: Dataset, path: Path) -> None:
+    """Write a whole DICOM file. Through memory: where the disk is full pydicom itself raises a traceback as a message."""
+    content = io.BytesIO()
+    image.save_as(content, enforce_file_format=True)
+    path.write_bytes(content.getbuffer())
 
 
 def number(header: Dataset, keyword: str) -> float | None:

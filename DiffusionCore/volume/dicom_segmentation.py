@@ -16,7 +16,7 @@ from ..errors import OutputError, UsageError
 from .atomic import atomic_folder
 from .dicom_attributes import duplicate
 from .dicom_derivation import NAME, NOT_FOR_DIAGNOSTIC_USE, DerivationRecord, plain_text
-from .dicom_header import quiet_pydicom, whole
+from .dicom_header import quiet_pydicom, save_file, whole
 from .dicom_identity import derived_uid, fingerprint, inherit_identity
 from .dicom_source import DicomSource
 from .volume import Volume
@@ -67,7 +67,7 @@ def write_segmentations(
     with quiet_pydicom(), atomic_folder(folder, overwrite=overwrite) as temporary:
         for number, (name, segments) in enumerate(results.items()):
             made = _segmentation(volume, source, name, segments, record, number)
-            made.save_as(temporary / f"{name}.dcm", enforce_file_format=True)
+            save_file(made, temporary / f"{name}.dcm")
     return folder
 
 

@@ -26,7 +26,7 @@ from .dicom_derivation import (
 )
 from .dicom_encode import Encoding, encoding_for, percentile_window, put_pixels, put_rescale, put_window
 from .dicom_frames import Frame
-from .dicom_header import quiet_pydicom, whole
+from .dicom_header import quiet_pydicom, save_file, whole
 from .dicom_identity import derived_uid, fingerprint, inherit_identity, new_identity, voxel_digest
 from .dicom_source import DicomSource, Match, match_slices, plane_geometry
 from .volume import Volume
@@ -239,4 +239,4 @@ def _save(image: Dataset, path: Path) -> None:
     image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID
     image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    image.save_as(path, enforce_file_format=True)
+    save_file(image, path)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -166,6 +169,26 @@ def test_an_mp4_is_written_whole(mr, tmp_path):
     write_figure(tmp_path / "f.mp4", mr, mr)
     assert (tmp_path / "f.mp4").read_bytes()[4:8] == b"ftyp"
     assert [path.name for path in tmp_path.iterdir()] == ["f.mp4"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
+def test_an_mp4_that_really_stops_halfway_is_no_result(tmp_path):
+    pytest.importorskip("imageio_ffmpeg")
+    code = (
+        "import resource, signal, sys, numpy as np\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
+        "from pathlib import Path\n"
+        "from DiffusionCore.errors import OutputError\n"
+        "from DiffusionCore.report.movie import write_movie\n"
+        "from DiffusionCore.volume import Volume\n"
+        "noise = np.random.default_rng(0).integers(0, 1000, (8, 64, 64), dtype=np.int16)\n"
+        "try: write_movie(Path(sys.argv[1]), [Volume(noise, np.eye(4), 'MR')])\n"
+        "except OutputError as error: print(error)\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "f.mp4")]
+    assert "disk is full" in subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_grey_is_linear_in_the_window_and_clipped():

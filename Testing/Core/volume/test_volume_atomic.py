@@ -76,7 +76,7 @@ def test_full_disk_in_words(tmp_path: Path, number: int) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a limit on the size of files")
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ""])
 def test_write_that_really_stops_halfway(tmp_path: Path, suffix: str) -> None:
     code = (
         "import resource, signal, sys, numpy as np\n"
@@ -84,8 +84,8 @@ def test_write_that_really_stops_halfway(tmp_path: Path, suffix: str) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "from DiffusionCore.volume import Volume, write_volume\n"
         "from DiffusionCore.errors import OutputError\n"
-        "noise = np.random.default_rng(0).integers(0, 1000, (64, 64, 64), dtype=np.int16)\n"
-        "try: write_volume(Volume(noise, np.eye(4)), sys.argv[1])\n"
+        "noise = np.random.default_rng(0).integers(0, 1000, (2, 256, 256), dtype=np.int16)\n"
+        "try: write_volume(Volume(noise, np.eye(4), 'MR'), sys.argv[1])\n"
         "except OutputError as error: print(error)\n"
     )
     path = tmp_path / f"x{suffix}"
