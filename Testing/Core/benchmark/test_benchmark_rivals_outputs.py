@@ -29,6 +29,7 @@ from DiffusionCore.benchmark.rivals import (
 )
 from DiffusionCore.errors import Cancelled, InputError, ModelError, UsageError
 from DiffusionCore.models import Card, DiffusionSpec, NetworkSpec, Range, ValidRanges
+from DiffusionCore.models.card import SampleWidth
 from DiffusionCore.volume.volume import Volume
 
 
@@ -220,7 +221,7 @@ def test_no_tuned_file_means_defaults_and_a_wrong_one_is_said(tmp_path: Path) ->
         read_tuned(tmp_path / "wrong.yaml")
 
 
-def a_model_folder(folder: Path, weights: bytes) -> Path:
+def a_model_folder(folder: Path, weights: bytes, **fields) -> Path:
     folder.mkdir()
     anything = Range(low=0.0, high=10.0)
     card = Card(
@@ -232,6 +233,7 @@ def a_model_folder(folder: Path, weights: bytes) -> Path:
         diffusion=DiffusionSpec(),
         normalisation="hu",
         valid=ValidRanges(sigma_normalised=anything, spacing_mm=anything, slice_spacing_mm=anything),
+        **fields,
     )
     (folder / "card.yaml").write_text(json.dumps(card.model_dump(mode="json")), encoding="utf-8")
     (folder / "weights.safetensors").write_bytes(weights)
@@ -255,14 +257,15 @@ def test_a_model_is_given_the_scan_in_its_own_units_and_the_known_noise(tmp_path
     np.testing.assert_allclose(output.voxels, 0.045, atol=1e-5)
 
 
-def test_other_weights_or_options_are_another_version(tmp_path: Path) -> None:
+def test_other_weights_options_or_widths_of_samples_are_another_version(tmp_path: Path) -> None:
     one = a_model_folder(tmp_path / "one", b"1")
     other = a_model_folder(tmp_path / "two", b"2")
+    wider = a_model_folder(tmp_path / "three", b"1", sample_width=[SampleWidth(sigma_normalised=0.05, width=1.1)])
     versions = {
-        model_method("ours", "Ours", lambda **_: None, folder, **options).version()
-        for folder, options in ((one, {"steps": 1}), (one, {"steps": 2}), (other, {"steps": 1}))
+        model_method("ours", "Ours", lambda **_: None, folder, steps=steps).version()
+        for folder, steps in ((one, 1), (one, 2), (other, 1), (wider, 1))
     }
-    assert len(versions) == 3
+    assert len(versions) == 4
 
 
 def test_a_model_that_is_not_there_is_said(tmp_path: Path) -> None:
