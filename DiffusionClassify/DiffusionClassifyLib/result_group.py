@@ -62,7 +62,9 @@ class ResultGroup:
         if parameters is None:
             self.maps.hide()
         else:
-            self.maps.show(self.result, parameters.showMap, parameters.mapOpacity, parameters.mapThreshold)
+            self.maps.show(
+                self.result if answer else None, parameters.showMap, parameters.mapOpacity, parameters.mapThreshold
+            )
 
     def _show_regions(self, answer: dict[str, Any]) -> None:
         nodes = regions_of(self.result)

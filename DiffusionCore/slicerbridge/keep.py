@@ -59,8 +59,8 @@ def dicom_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> Jo
 
     def volumes() -> dict[str, Volume]:
         volume = volume_from_node(result)
-        modality = report_of(result)["provenance"]["input"]["modality"]
-        return {"volume": Volume(volume.voxels, volume.ijk_to_ras, modality)}
+        stated = report_of(result).get("provenance", {}).get("input", {}).get("modality")
+        return {"volume": Volume(volume.voxels, volume.ijk_to_ras, stated or volume.modality)}
 
     return Job(f"DICOM export of {name}", "export_dicom", options, volumes, lambda values: told(values["files"]))
 

@@ -39,6 +39,7 @@ class LivePreview:
         self.seconds: float | None = None
         self._on = False
         self._number = 0
+        self._source: Any = None  # the scan
         self._view: Any = None
         self._node: Any = None
         self._before: tuple[Any, Any, float] | None = None
@@ -54,15 +55,14 @@ class LivePreview:
         """Whether the views are followed."""
         return self._on
 
-    def start(self, view: Any = None) -> None:
-        """Follow the slice views; begin with `view`, or with the first that shows the scan."""
+    def start(self) -> None:
+        """Follow the slice views that show the scan; begin with the first."""
         if self._on:
             return
         self._on = True
         for node in util.getNodesByClass("vtkMRMLSliceNode"):
             self._places[node.GetID()] = place_of(node)
             self._observed.append((node, node.AddObserver("ModifiedEvent", self._moved)))
-        self._view = view or self._first_view()
         self._timer.start()
 
     def stop(self) -> None:
@@ -73,6 +73,7 @@ class LivePreview:
         for node, tag in self._observed:
             node.RemoveObserver(tag)
         self._observed, self._places = [], {}
+        self._source = self._view = None
         self.clear()
         self._cancel()
 
@@ -103,21 +104,19 @@ class LivePreview:
     def _node_id(self) -> str | None:
         return None if self._node is None else self._node.GetID()
 
-    def _first_view(self) -> Any:
-        asked = self.ask()
-        for view in util.getNodesByClass("vtkMRMLSliceNode"):
-            composite = composite_of(view)
-            if asked is not None and composite is not None and composite.GetBackgroundVolumeID() == asked[0].GetID():
-                return view
-        return None
+    def _view_of(self, node: Any) -> Any:
+        """The view that was moved last, if it shows the scan, else the first that does; None if none does."""
+        views = util.getNodesByClass("vtkMRMLSliceNode")
+        return next((view for view in (self._view, *views) if view is not None and shows(view, node)), None)
 
     def _moved(self, view: Any, _event: str) -> None:
         place = place_of(view)
         if place == self._places.get(view.GetID()):
             return
         self._places[view.GetID()] = place
-        self._view = view
-        self._stale()
+        if self._source is None or shows(view, self._source):
+            self._view = view
+            self._stale()
 
     def _stale(self) -> None:
         self._number += 1
@@ -134,9 +133,13 @@ class LivePreview:
             self._timer.start()
             return
         asked = self.ask()
-        if asked is None or self._view is None or self._view.GetScene() is None:
+        if asked is None:
             return
         node, volume, options = asked
+        self._source, self._view = node, self._view_of(node)
+        if self._view is None:
+            self.tell("preview: no slice view shows the scan")
+            return
         region = region_in_view(volume, self._view)
         if region is None:
             self.tell("preview: the scan is not in this view")
@@ -206,6 +209,12 @@ def place_of(view: Any) -> tuple[float, ...]:
     matrix = util.arrayFromVTKMatrix(view.GetSliceToRAS())
     normal = matrix[:3, 2]
     return tuple(np.round([*normal, normal @ matrix[:3, 3]], 4))
+
+
+def shows(view: Any, node: Any) -> bool:
+    """Whether a slice view shows a volume node beneath whatever lies over it."""
+    composite = None if view.GetScene() is None else composite_of(view)
+    return composite is not None and composite.GetBackgroundVolumeID() == node.GetID()
 
 
 def composite_of(view: Any) -> Any:

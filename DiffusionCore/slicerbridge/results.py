@@ -15,7 +15,7 @@ import slicer
 from ..report.words import plain
 from ..volume import Volume
 from . import judgement
-from .nodes import node_from_volume, remove_node
+from .nodes import node_from_volume, place_beside, remove_node
 from .overlays import difference_of, ijk_to_ras, largest_shown, show_difference, show_spread
 from .recognise import DICOM_UIDS, MAP
 from .tables import metrics_table
@@ -76,8 +76,9 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
             else:
                 show_spread(extra)
     if values.get("metrics"):
-        more = judgement.rows(values.get("trust"))
-        set_part(node, TABLE, metrics_table(f"{name} figures", values["metrics"], more))
+        table = metrics_table(f"{name} figures", values["metrics"], judgement.rows(values.get("trust")))
+        place_beside(table, source)
+        set_part(node, TABLE, table)
     keep_report(node, values)
     return node
 
@@ -93,6 +94,7 @@ def keep_report(node: Any, values: Mapping[str, Any]) -> None:
     """Put the report of a task's answer beside a result's volume node, as a text node."""
     text = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", f"{node.GetName()} report")
     text.SetText(json.dumps(plain(report_content(values)), ensure_ascii=True))
+    place_beside(text, node)
     set_part(node, REPORT, text)
 
 

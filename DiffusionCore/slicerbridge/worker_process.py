@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import qt
@@ -59,7 +60,7 @@ class WorkerProcess(WorkerState):
         self._job: Job | None = None
         self._waiting: Job | None = None
         self._inputs = Inputs()
-        self._count, self._ticked = 0, 0.0
+        self._numbers, self._ticked = count(1), 0.0
         self._timer = qt.QTimer()
         self._timer.setInterval(TICK)
         self._timer.connect("timeout()", self._tick)
@@ -112,9 +113,8 @@ class WorkerProcess(WorkerState):
             asked = json.loads(json.dumps(options))
         except (TypeError, ValueError) as error:
             raise UsageError(f"options must be what JSON can hold: {error}") from None
-        self._count += 1
         callbacks = (on_progress, on_finished, on_failed, on_cancelled)
-        job = Job(str(self._count), task, asked, dict(volumes), *callbacks)
+        job = Job(str(next(self._numbers)), task, asked, dict(volumes), *callbacks)
         self._drop_waiting()
         if self._job is None:
             self._begin(job)
@@ -142,7 +142,7 @@ class WorkerProcess(WorkerState):
 
     def _forget(self, files: list[str]) -> None:
         if files:
-            self._connection.send({"type": "forget", "id": f"forget-{self._count}", "files": files})
+            self._connection.send({"type": "forget", "id": str(next(self._numbers)), "files": files})
 
     def shutdown(self) -> None:
         """Cancel what runs and end the worker, waiting a moment; nothing is left. Another job starts another worker."""

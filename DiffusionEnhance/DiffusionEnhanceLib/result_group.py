@@ -77,10 +77,12 @@ class ResultGroup(VTKObservationMixin):
         and in the way that the parameter node says."""
         if self.parameters is None:
             return
-        shown = layouts.current_layout()
+        shown, way = layouts.current_layout(), self.parameters.view
         if layouts.ours(shown):
             self.arrange(shown)
-        self.choose_way(self.parameters.view if layouts.ours(shown) else "")
+            qt.QTimer.singleShot(0, lambda: self.choose_way(way))  # in a turn of its own, as it may be long
+        else:
+            self.choose_way("")
 
     def end(self) -> None:
         """Take everything out of the views; the user's layout comes back."""

@@ -127,10 +127,15 @@ def test_the_views_are_at_the_best_region_when_the_result_comes(panel: Any) -> N
         np.testing.assert_allclose(place, best, atol=1e-3)
 
 
-def test_the_result_gone_takes_its_controls_along(panel: Any) -> None:
+@pytest.mark.parametrize("what", ["result", "report"])
+def test_the_result_gone_takes_its_controls_along(panel: Any, what: str) -> None:
     import slicer
 
-    slicer.mrmlScene.RemoveNode(panel.parameters.result)
+    from DiffusionCore.slicerbridge.results import REPORT, part
+
+    result = panel.parameters.result
+    slicer.mrmlScene.RemoveNode(result if what == "result" else part(result, REPORT))
+    panel.refresh()
     hand.run_for(0.05)
     assert panel.ui.answerLabel.text == "There is no result yet."
     assert foregrounds() == {(None, 0.0)}

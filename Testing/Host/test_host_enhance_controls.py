@@ -172,17 +172,45 @@ def test_times_as_a_person_says_them(host: Any, seconds: float, words: str) -> N
     assert seconds_in_words(seconds) == words
 
 
+def small_answer(head: Any) -> dict[str, Any]:
+    """What the worker may have answered about a scan."""
+    from DiffusionCore.slicerbridge.overlays import ijk_to_ras
+    from DiffusionCore.volume import Volume
+
+    volume = Volume(panel_hand.voxels_of(head) // 2, ijk_to_ras(head), "MR")
+    return {"volume": volume, "uncertainty": volume, "metrics": {"without_reference": {"SNR before": 1.0}}}
+
+
+def test_all_that_belongs_to_a_result_is_in_the_scans_study(host: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.results import REPORT, TABLE, UNCERTAINTY, keep_result, part
+
+    head = panel_hand.small_head()
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    study = hierarchy.CreateStudyItem(hierarchy.GetSceneItemID(), "study")
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(head), study)
+    result = keep_result("head enhanced", head, small_answer(head), {})
+    parts = [result, *(part(result, role) for role in (UNCERTAINTY, TABLE, REPORT))]
+    assert [panel_hand.parent_item(node) for node in parts] == [study] * 4
+
+
+def test_what_is_made_of_an_image_from_noise_shows_nobody_either(host: Any) -> None:
+    from DiffusionCore.slicerbridge.results import SYNTHETIC, is_synthetic, keep_result
+
+    image = panel_hand.small_head()
+    image.SetAttribute(SYNTHETIC, "1")
+    assert is_synthetic(keep_result("image enhanced", image, small_answer(image), {}))
+
+
 def test_a_result_is_removed_with_all_that_belongs_to_it(host: Any) -> None:
     import slicer
 
-    from DiffusionCore.slicerbridge.overlays import ijk_to_ras
     from DiffusionCore.slicerbridge.plots import histogram
     from DiffusionCore.slicerbridge.results import CHART, difference_node, keep_result, remove_result, set_part
-    from DiffusionCore.volume import Volume
 
     head = panel_hand.small_head()
-    volume = Volume(panel_hand.voxels_of(head) // 2, ijk_to_ras(head), "MR")
-    values = {"volume": volume, "uncertainty": volume, "metrics": {"without_reference": {"SNR before": 1.0}}}
+    values = small_answer(head)
     count = slicer.mrmlScene.GetNumberOfNodes
     for number in range(3):
         result = keep_result("head enhanced", head, values, {})

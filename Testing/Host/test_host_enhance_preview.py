@@ -61,6 +61,24 @@ def test_scrolling_throws_a_stale_preview_away_and_makes_another(panel: Any) -> 
     assert len([n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "preview" in n.GetName()]) == 1
 
 
+def test_a_view_that_shows_something_else_has_none(panel: Any) -> None:
+    import slicer
+
+    widgets = {name: slicer.app.layoutManager().sliceWidget(name) for name in ("Red", "Green", "Yellow")}
+    other = panel_hand.small_head("MRHeadReference")
+    for name, node in (("Red", panel.parameters.inputVolume), ("Green", other), ("Yellow", other)):
+        widgets[name].mrmlSliceCompositeNode().SetBackgroundVolumeID(node.GetID())
+    hand.set_value(panel.ui.previewCheckBox, True)
+    node = shown(panel)
+    logic = widgets["Green"].sliceLogic()
+    logic.SetSliceOffset(logic.GetSliceOffset() + 5)
+    assert panel.preview._node is node
+    assert widgets["Green"].mrmlSliceCompositeNode().GetForegroundVolumeID() is None
+    widgets["Red"].mrmlSliceCompositeNode().SetBackgroundVolumeID(other.GetID())
+    hand.set_value(panel.ui.strengthSlider, 0.5)
+    hand.wait_until(lambda: panel.ui.previewLabel.text == "preview: no slice view shows the scan", 10)
+
+
 def test_another_strength_makes_another_preview(panel: Any) -> None:
     hand.set_value(panel.ui.previewCheckBox, True)
     before = panel_hand.voxels_of(shown(panel)).copy()
