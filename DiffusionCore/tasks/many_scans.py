@@ -55,8 +55,10 @@ def find_scans(source: Path, leave_out: Path | None = None) -> list[Path]:
 
 
 def looks_like_dicom(path: Path) -> bool:
-    """Whether a file is DICOM, and not the directory of a disc; one that cannot be read is not."""
+    """Whether a file is DICOM, and not the directory of a disc; a pipe, or one that cannot be read, is not."""
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             if file.read(132)[128:] == b"DICM":
                 return path.name.upper() != "DICOMDIR"

@@ -183,6 +183,13 @@ def test_a_folder_that_may_not_be_looked_into_is_a_failed_scan(installed, study,
     assert "check its permissions" in rows["closed"]["message"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes with names")
+def test_a_pipe_in_the_folder_is_not_waited_for(installed, study, tmp_path):
+    (study / "b.nii.gz").unlink()
+    os.mkfifo(study / "pipe")
+    assert main(["enhance", str(study), str(tmp_path / "out"), "--strength", "0"]) == 0
+
+
 def test_an_empty_folder_is_no_finished_series(installed, dicom, tmp_path):
     for name in ("one", "two"):
         stored = dicom.phantom((12, 24, 20))

@@ -138,6 +138,27 @@ def test_no_bar_where_there_is_no_terminal(installed, mr_file, tmp_path, capsys)
     assert capsys.readouterr().err == f"written: {tmp_path / 'out.nii.gz'}\n"
 
 
+def test_a_reader_of_progress_that_stops_does_not_stop_the_work(installed, tiny_models, mr_file, tmp_path):
+    words = [
+        "enhance",
+        str(mr_file),
+        str(tmp_path / "out.nii.gz"),
+        "--strength",
+        "0",
+        "--json",
+        "--model",
+        str(tiny_models / "tiny-mr"),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "DiffusionCore", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stderr.close()
+    report = json.loads(process.stdout.read())
+    assert process.wait(timeout=60) == 0
+    assert report["provenance"]["model"]["name"] == "tiny-mr"
+    assert (tmp_path / "out.nii.gz").exists()
+
+
 def test_a_reader_that_stops_is_no_error(installed):
     """As in `diffusioncore models list | head -0`."""
     code = "import sys; from DiffusionCore.__main__ import main; sys.exit(main(['models', 'list']))"
