@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import InputError, UsageError
 from ...volume import Volume, free_memory
-from .options import SuperResolveOptions
+from .options import MOST, SuperResolveOptions
 
 # Spacings that agree to this are the same: headers hold rounded decimals.
 SAME = 1e-3
@@ -86,6 +86,11 @@ def _from_slices(volume: Volume, factor: float | None) -> tuple[float, float, fl
             raise UsageError(
                 f"slices are {volume.spacing[across]:g} mm apart, as fine as the plane already; give --factor or --spacing"
             )
+        if factor > MOST * (1 + SAME):
+            raise UsageError(
+                f"slices {volume.spacing[across]:g} mm apart would become {factor:.3g} times as many, and {MOST} times is the "
+                "most; give --factor or --spacing"
+            )
     return tuple(factor if axis == across else 1.0 for axis in range(3))
 
 
@@ -107,8 +112,8 @@ def _from_spacing(volume: Volume, asked: SuperResolveOptions) -> tuple[tuple[flo
         raise UsageError(
             f"--spacing {asked.spacing} mm is not finer than the scan's {here} mm; `preprocess` makes voxels larger"
         )
-    if factors.max() > 8 * (1 + SAME):
-        raise UsageError(f"--spacing {asked.spacing} mm is more than 8 times finer than the scan's {here} mm")
+    if factors.max() > MOST * (1 + SAME):
+        raise UsageError(f"--spacing {asked.spacing} mm is more than {MOST} times finer than the scan's {here} mm")
     notes = ()
     if coarser.any():
         notes = (f"the scan's {here} mm are finer than {asked.spacing} mm along some axes, which are left as they are",)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ..options import SamplingOptions
 
+MOST = 8  # times finer than the scan that a person may ask for
 _SIZES = r"^\d*\.?\d+(,\d*\.?\d+,\d*\.?\d+)?$"
 
 
@@ -23,7 +24,7 @@ class SuperResolveOptions(SamplingOptions):
     ] = None
     modality: Annotated[Literal["CT", "MR"] | None, Field(description="if it cannot be told from the scan")] = None
     factor: Annotated[
-        float | None, Field(gt=1, le=8, allow_inf_nan=False, description="how many times finer, e.g. 2, 4 or 2.5")
+        float | None, Field(gt=1, le=MOST, allow_inf_nan=False, description="how many times finer, e.g. 2, 4 or 2.5")
     ] = None
     spacing: Annotated[
         str | None, Field(pattern=_SIZES, description="instead: the new spacing in mm, one number or three (i,j,k)")

@@ -69,6 +69,8 @@ def super_resolve(
     little as makes it agree with the scan (`consistency`). Raises UsageError, InputError, ModelError, DeviceError,
     Refused, Cancelled.
     """
+    from ...degradation import lifted
+
     asked = parse_options(SuperResolveOptions, **options)
     progress = progress or silent()
     progress.stage("load model")
@@ -96,7 +98,7 @@ def super_resolve(
         x = made[-1].finer
         check_answer(x, stage.model)
     progress.stage("finish")
-    start = made[0].start if len(stages) == 1 else interpolated(given, lowering)
+    start = made[0].start if len(stages) == 1 else lifted(given, lowering)
     if asked.strength < 1:
         x = start + np.float32(asked.strength) * (x - start)
     finest, found = make_consistent(x, given, lowering, normalisation, noise, volume.modality, asked.consistency)
@@ -130,13 +132,6 @@ def cascade(
     patterns = [pattern for _, pattern in axis_groups(volume.spacing, grid.factors)]
     models = loaded or chosen_models(asked.model, volume.modality, patterns)
     return plan_cascade(models, volume.shape, volume.spacing, grid.factors, asked.stages)
-
-
-def interpolated(y: np.ndarray, lowering: Sequence[Any]) -> np.ndarray:
-    """The scan on the finest grid with nothing added to it."""
-    from ...degradation import lifted
-
-    return lifted(y, lowering)
 
 
 def on_grid(volume: Volume, grid: FinerGrid, voxels: np.ndarray) -> Volume:

@@ -114,6 +114,13 @@ def test_what_is_not_finer_is_said(options: dict, said: str) -> None:
         finer_grid(turned((6, 20, 20), (1.0, 1.0, 4.0)), asked(**options))
 
 
+def test_slices_too_far_apart_for_the_plane_are_said() -> None:
+    """What --factor and --spacing may ask for holds without them too."""
+    with pytest.raises(UsageError, match="15 times as many, and 8 times is the most"):
+        finer_grid(turned((6, 20, 20), (0.5, 0.5, 7.5)), asked(axes="slice"))
+    assert finer_grid(turned((6, 20, 20), (0.5, 0.5, 7.5)), asked(axes="slice", spacing="1")).factors == (7.5, 1, 1)
+
+
 @pytest.mark.parametrize("distance", [1.0, 0.6])
 def test_slices_as_close_as_the_plane_is_fine_are_left_alone(distance: float) -> None:
     with pytest.raises(UsageError, match="already"):
@@ -243,11 +250,11 @@ def test_the_axis_across_the_slices_may_be_any(models: list[Model]) -> None:
 def test_tiles_change_nothing(models: list[Model]) -> None:
     volume = turned((20, 22, 24), (1.0, 1.0, 1.0))
     whole, tiled = (super_resolve(volume, loaded=models, force=True, tile=t).volume.voxels for t in (None, 16))
-    np.testing.assert_allclose(tiled, whole, atol=1.0 if load_is_bf16(whole) else 0.01)
+    np.testing.assert_allclose(tiled, whole, atol=1.0 if bfloat16_is_used() else 0.01)
 
 
-def load_is_bf16(_: np.ndarray) -> bool:
-    """On a machine whose bfloat16 is fast, other tiles round differently."""
+def bfloat16_is_used() -> bool:
+    """On a machine whose bfloat16 is fast; there, other tiles round differently."""
     import torch
 
     from DiffusionCore.inference import choose_dtype
