@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..benchmark.classify.arms import Toolbox
     from ..benchmark.classify.cnn_rivals import Augment
-    from ..benchmark.classify.datasets import Source
+    from ..benchmark.classify.datasets import Dataset, Source
 
 DATASETS = ("adrenal", "adrenal-64", "mr-sarcoma")
 NEEDED = ("lightning", "monai", "sklearn")
@@ -55,7 +55,6 @@ def classify_table(
         raise UsageError("--minutes must be above 0 and --seeds 1 or more")
     found = run_classify_benchmark(
         given.output,
-        root,
         given.dataset,
         toolbox(root, given.config, given.quick),
         minutes=given.minutes,
@@ -76,9 +75,13 @@ def names(given: str | None) -> list[str] | None:
 
 
 def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
-    """Our own training, its augmentation and its rule for thresholds."""
+    """Our own training, its cases, its augmentation and its rule for thresholds."""
+    import numpy as np
+
     from ..benchmark.classify.arms import Toolbox
+    from ..benchmark.classify.datasets import SPLITS, Cases, Dataset
     from ..training.classify.augmentation import augmented
+    from ..training.classify.cases import check_cases, read_cases
     from ..training.classify.fitting import take_over
     from ..training.classify.threshold import balanced_threshold
     from ..training.config_file import load_config
@@ -89,6 +92,18 @@ def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
         if not path.is_file():
             raise UsageError(f"{path} is not here; start from the repository, or name a configuration with --config")
         return path
+
+    def read(source: Source) -> Dataset:
+        data = load_config(settings(source), [f"data.root={root}"]).data
+        found = {split: read_cases(data, split) for split in SPLITS}
+        check_cases(found, data.classes)
+        return Dataset(
+            source,
+            **{
+                split: Cases(cases.images.astype(np.float32), cases.labels, np.array(cases.subjects))
+                for split, cases in found.items()
+            },
+        )
 
     def trained(
         source: Source, overrides: Sequence[str], seed: int, minutes: float, folder: Path, first: Path | None
@@ -122,4 +137,4 @@ def toolbox(root: Path, config: Path | None, quick: bool) -> Toolbox:
 
         return change
 
-    return Toolbox(train=trained, recipe=recipe, augment=augment, threshold=balanced_threshold)
+    return Toolbox(read=read, train=trained, recipe=recipe, augment=augment, threshold=balanced_threshold)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from DiffusionCore.benchmark.classify.cnn_rivals import Augment
-from DiffusionCore.benchmark.classify.datasets import Source
+from DiffusionCore.benchmark.classify.datasets import Dataset, Source
 from DiffusionCore.errors import UsageError
 from DiffusionCore.metrics.classifier import Predictions
 
@@ -66,6 +66,7 @@ ARMS = (
 class Toolbox:
     """What a benchmark is given, as rooms beside it do it.
 
+    read       source -> its cases, as our own training sees them
     train      (source, overrides, seed, minutes of processor time, folder, first) -> folder of the trained model; goes on
                where it was stopped in that folder. Phase 1 is that of the finished run in `first`, unless None
     recipe     source -> what `train` and `augment` follow, as text
@@ -73,6 +74,7 @@ class Toolbox:
     threshold  validation predictions -> the probability from which class 1 is the answer; the same rule for all arms
     """
 
+    read: Callable[[Source], Dataset]
     train: Callable[[Source, Sequence[str], int, float, Path, Path | None], Path]
     recipe: Callable[[Source], str]
     augment: Callable[[Source], Augment]

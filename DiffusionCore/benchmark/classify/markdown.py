@@ -77,7 +77,7 @@ def introduction(data: Dataset, found: ClassifyBenchmark, minutes: float, seeds:
     )
     times = "1 seed" if seeds == 1 else f"{seeds} seeds"
     words = f"Cases: {counts}. Budget of each trained arm: {minutes:g} minutes on one core; {times}."
-    if not data.source.index:
+    if len(set(data.test.subjects)) == len(data.test):
         words += " The file does not say whose a case is: two of one person count as two, so that intervals"
         words += " are a little too narrow."
     return words + "\nMade by `diffusioncore benchmark classify`. A research task, not a diagnosis."

@@ -1,4 +1,4 @@
-"""The comparison's pictures: bars with intervals, reliability, noise, steps."""
+"""The comparison's pictures: figures with intervals, reliability, noise, steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Okabe & Ito's colours, told apart with any colour vision; the marks differ too.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000", "#999999", "#F0E442")
 MARKS = "osD^vP*Xh"
-BARS = ("AUC", "balanced accuracy", "accuracy")
+SHOWN = ("AUC", "balanced accuracy", "accuracy")
 
 
 def write_plots(
@@ -27,7 +27,7 @@ def write_plots(
 ) -> list[Path]:
     """`STEM-figures.png`, `-reliability.png`, `-noise.png` and `-steps.png` in `folder`."""
     made = (
-        ("figures", (13, 0.9 + 0.42 * len(results)), 1, len(BARS), lambda axes: draw_bars(axes, results)),
+        ("figures", (13, 0.9 + 0.42 * len(results)), 1, len(SHOWN), lambda axes: draw_points(axes, results)),
         ("reliability", (6.2, 5.6), 1, 1, lambda axes: draw_reliability(axes[0], results)),
         ("noise", (8.6, 4.8), 1, 1, lambda axes: draw_noise(axes[0], results, data)),
         ("steps", (10, 4.2), 1, 2, lambda axes: draw_steps(axes, curve)),
@@ -46,21 +46,18 @@ def picture(path: Path, size: tuple[float, float], rows: int, columns: int, draw
     return path
 
 
-def draw_bars(axes: list[Axes], results: Sequence[ArmResult]) -> None:
+def draw_points(axes: list[Axes], results: Sequence[ArmResult]) -> None:
     """Every arm's figures with intervals, ours on top; a line where ours ends."""
-    for place, (one, name) in enumerate(zip(axes, BARS, strict=True)):
+    for place, (one, name) in enumerate(zip(axes, SHOWN, strict=True)):
         ours = next(r for r in results if r.arm.name == OURS).figures[name].estimate
         for row, result in enumerate(results):
             found = result.figures[name]
-            colour = COLOURS[0] if result.arm.name == OURS else "#BBBBBB" if result.arm.kind == "simple" else "#8FB8D6"
-            one.barh(row, found.estimate, color=colour, height=0.65)
-            low, high = found.estimate - found.low, found.high - found.estimate
-            one.errorbar(
-                found.estimate, row, xerr=[[max(low, 0)], [max(high, 0)]], fmt="none", ecolor="black", capsize=3
-            )
+            colour = COLOURS[0] if result.arm.name == OURS else "#999999" if result.arm.kind == "simple" else "#5A8FB5"
+            error = [[max(found.estimate - found.low, 0)], [max(found.high - found.estimate, 0)]]
+            one.errorbar(found.estimate, row, xerr=error, fmt="o", color=colour, capsize=3)
             one.text(1.03, row, f"{found.estimate:.3f}", va="center", fontsize=9, transform=one.get_yaxis_transform())
         one.axvline(ours, color=COLOURS[0], linewidth=1, linestyle="--")
-        one.set_xlim(0.4, 1.0)
+        one.set_xlim(0.4, 1.01)
         one.set_title(name, fontsize=11)
         one.set_yticks(range(len(results)), [r.arm.title for r in results] if place == 0 else [""] * len(results))
         one.invert_yaxis()

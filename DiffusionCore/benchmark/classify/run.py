@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from DiffusionCore.benchmark.classify.arms import ARMS, DENSENET, LOGISTIC, MAJORITY, OURS, RESNET, Arm, Toolbox
 from DiffusionCore.benchmark.classify.cnn_rivals import CHECKPOINT, densenet121, resnet18, train_cnn
-from DiffusionCore.benchmark.classify.datasets import Dataset, Source, find_source, read_dataset
+from DiffusionCore.benchmark.classify.datasets import Dataset, Source, find_source
 from DiffusionCore.benchmark.classify.explanation import explain
 from DiffusionCore.benchmark.classify.label_diffusion import answers, range_of_samples, step_curve
 from DiffusionCore.benchmark.classify.markdown import write_csv, write_markdown
@@ -39,7 +39,6 @@ QUICK_CASES, QUICK_MINUTES = 24, 0.05
 
 def run_classify_benchmark(
     out_folder: Path,
-    data_root: Path,
     name: str,
     toolbox: Toolbox,
     *,
@@ -60,12 +59,14 @@ def run_classify_benchmark(
     quick    few cases and seconds of training: to see that everything runs
     cache    where parts are kept; default: `cache/classify-NAME` in `out_folder`
 
-    Says first how many hours it takes. Raises `InputError` if the data are not there, `UsageError` for parts that there
-    are not, what training raises, `Cancelled`.
+    Says first how many hours it takes. Raises `UsageError` for parts that there are not, `ModelError` without the bundled
+    model, what reading and training raise, `Cancelled`.
     """
     progress = progress or silent()
     source = find_source(name)
-    data = read_dataset(source, data_root, most=QUICK_CASES if quick else None)
+    data = toolbox.read(source)
+    if quick:
+        data = data.first(QUICK_CASES)
     budget = QUICK_MINUTES if quick else minutes
     stem = f"classify-{name}{'-quick' if quick else ''}"
     work = ignored_folder(cache or out_folder / "cache" / stem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,15 +15,7 @@ import torch
 from DiffusionCore.__main__ import main
 from DiffusionCore.benchmark.classify.arms import ARMS, OURS, Toolbox, chosen_arms
 from DiffusionCore.benchmark.classify.cnn_rivals import batch, cycle, densenet121, resnet18, train_cnn
-from DiffusionCore.benchmark.classify.datasets import (
-    Cases,
-    Dataset,
-    Source,
-    check_apart,
-    find_source,
-    read_dataset,
-    subjects_of,
-)
+from DiffusionCore.benchmark.classify.datasets import SOURCES, Cases, Dataset, Source, find_source
 from DiffusionCore.benchmark.classify.explanation import (
     Explained,
     assembled,
@@ -41,10 +34,14 @@ from DiffusionCore.benchmark.classify.run import trained as model_of
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
 from DiffusionCore.benchmark.classify.spoiling import LEVELS, spoiled
 from DiffusionCore.benchmark.classify.timing import Timed, seconds, timings
+from DiffusionCore.commands.benchmark_classify import toolbox
 from DiffusionCore.errors import InputError, UsageError
 from DiffusionCore.metrics.bootstrap import Interval
 from DiffusionCore.models import ClassifySpec, load_classifier
 from DiffusionCore.progress import Progress, silent
+from DiffusionCore.training.config_file import load_config
+
+CONFIGS = Path(__file__).parents[3] / "configs"
 
 
 def tissue(count: int, seed: int, edge: int = 16) -> tuple[np.ndarray, np.ndarray]:
@@ -60,24 +57,30 @@ def tissue(count: int, seed: int, edge: int = 16) -> tuple[np.ndarray, np.ndarra
 
 
 @pytest.fixture(scope="module")
+def data() -> Dataset:
+    """Eight cases of each subject."""
+    splits = {}
+    for number, (split, count) in enumerate((("train", 48), ("val", 32), ("test", 64))):
+        images, labels = tissue(count, number)
+        whose = np.array([f"{split}-{n // 8}" for n in range(count)])
+        splits[split] = Cases((images / 1050).astype(np.float32), labels, whose)
+    return Dataset(find_source("mr-sarcoma"), **splits)
+
+
+@pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
-    """A data folder whose file and index are named as the sarcoma set's."""
+    """A data folder whose file and index are those of the sarcoma set."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "classify").mkdir()
     arrays, rows = {}, []
-    for number, (split, count) in enumerate((("train", 48), ("val", 32), ("test", 64))):
-        arrays[f"{split}_images"], labels = tissue(count, number)
+    for number, (split, count) in enumerate((("train", 8), ("val", 4), ("test", 4))):
+        arrays[f"{split}_images"], labels = tissue(count, number, edge=24)
         arrays[f"{split}_labels"] = labels[:, None]
-        rows += [(split, n, f"{split}-{n // 8}") for n in range(count)]
+        rows += [(split, n, f"{split}-{n // 2}") for n in range(count)]
     np.savez(folder / "classify" / "sts_mrt1_tumour24.npz", **arrays)
     with (folder / "classify" / "index_sts.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("split", "index", "subject"), *rows])
     return folder
-
-
-@pytest.fixture(scope="module")
-def data(root) -> Dataset:
-    return read_dataset(find_source("mr-sarcoma"), root)
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +100,9 @@ class Trained:
         return self.folder
 
 
-def tools(trained: Trained) -> Toolbox:
+def tools(trained: Trained, data: Dataset | None = None) -> Toolbox:
     return Toolbox(
+        read=lambda source: data,
         train=trained,
         recipe=lambda source: "seed: 1",
         augment=lambda source: lambda x, generator: x,
@@ -106,60 +110,46 @@ def tools(trained: Trained) -> Toolbox:
     )
 
 
-def test_cases_come_with_their_subjects(data):
-    assert (len(data.train), len(data.val), len(data.test)) == (48, 32, 64)
-    assert data.test.images.dtype == np.float32
-    assert data.test.images.max() < 2
-    assert len(np.unique(data.test.subjects)) == 8
+def test_cases_are_read_as_our_own_training_sees_them(root):
+    """The rivals, and the test, get what training gets: the sarcoma cubes over 1050 all, with their subjects."""
+    found = toolbox(root, CONFIGS / "classify-mr-sarcoma.yaml", False).read(find_source("mr-sarcoma"))
+    stored = np.load(root / "classify" / "sts_mrt1_tumour24.npz")
+    assert (len(found.train), len(found.val), len(found.test)) == (8, 4, 4)
+    assert found.test.images.dtype == np.float32
+    np.testing.assert_allclose(found.test.images, stored["test_images"] / 1050, rtol=1e-3)
+    assert found.test.subjects.tolist() == ["test-0", "test-0", "test-1", "test-1"]
+    assert len(found.first(2).train) == 2
 
 
-@pytest.mark.parametrize("name", ["adrenal", "adrenal-64", "mr-sarcoma"])
-def test_cases_are_those_that_our_own_training_sees(name, shared_data):
-    """The rivals, and the test, get what training gets: the same voxels (the sarcoma cubes over 1050 all), labels, subjects."""
-    from DiffusionCore.training.classify.cases import read_cases
-    from DiffusionCore.training.config_file import load_config
-
-    source = find_source(name)
-    wanted = load_config(Path(__file__).parents[3] / source.config).data
-    assert (source.file, source.kind, source.classes) == (wanted.file.as_posix(), wanted.input, wanted.classes)
-    found = read_dataset(source, shared_data)
-    cases = read_cases(wanted.model_copy(update={"root": shared_data}), "val")
-    assert np.array_equal(found.val.images, cases.images.astype(np.float32))
-    assert np.array_equal(found.val.labels, cases.labels)
-    assert found.val.subjects.tolist() == list(cases.subjects)
+def test_a_subject_in_two_splits_is_refused(root, tmp_path):
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    index = tmp_path / "classify" / "index_sts.csv"
+    index.write_text(index.read_text().replace("test-1", "train-0"))
+    with pytest.raises(UsageError, match="train-0 is in train and in test"):
+        toolbox(tmp_path, CONFIGS / "classify-mr-sarcoma.yaml", False).read(find_source("mr-sarcoma"))
 
 
-def test_a_subject_in_two_splits_is_refused(data):
-    with pytest.raises(InputError, match="train-0 is in train and in test"):
-        check_apart({"train": data.train, "test": data.train})
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_sources_are_what_their_configurations_say(source):
+    told = load_config(CONFIGS.parent / source.config).data
+    assert (source.kind, source.classes) == (told.input, told.classes)
 
 
-def test_a_split_of_one_class_is_refused(data):
-    kept = data.val.labels == 1
-    one = Cases(data.val.images[kept], data.val.labels[kept], data.val.subjects[kept])
-    with pytest.raises(InputError, match="one class"):
-        check_apart({"val": one})
-
-
-def test_what_is_not_there_is_said(tmp_path):
-    with pytest.raises(InputError, match=r"sts_mrt1_tumour24\.npz"):
-        read_dataset(find_source("mr-sarcoma"), tmp_path)
+def test_what_is_not_there_is_said():
     with pytest.raises(InputError, match="adrenal, adrenal-64, mr-sarcoma"):
         find_source("knee")
     with pytest.raises(UsageError, match="no arm 'vgg'"):
         chosen_arms(["vgg"])
 
 
-def test_a_file_or_an_index_that_is_something_else_is_said(tmp_path):
-    folder = tmp_path / "classify"
-    folder.mkdir()
-    (folder / "sts_mrt1_tumour24.npz").write_bytes(b"PK broken")
-    with pytest.raises(InputError, match="no MedMNIST file"):
-        read_dataset(find_source("mr-sarcoma"), tmp_path)
-    (folder / "index_sts.csv").write_text("a,b\n1,2\n")
-    for index in (folder / "index_sts.csv", folder / "none.csv"):
-        with pytest.raises(InputError, match="columns split, index, subject"):
-            subjects_of(index, "train", 1)
+def test_words_on_a_card_train_nothing_anew(root, tmp_path):
+    text = (CONFIGS / "classify-mr-sarcoma.yaml").read_text()
+    recipes = []
+    for changed in (text, "# why\n" + text.replace("A research task", "Research"),
+                    text.replace("cutmix: 0.5", "cutmix: 0.4")):  # fmt: skip
+        (tmp_path / "c.yaml").write_text(changed)
+        recipes.append(toolbox(root, tmp_path / "c.yaml", False).recipe(find_source("mr-sarcoma")))
+    assert recipes[0] == recipes[1] != recipes[2]
 
 
 def test_noise_is_what_it_says_and_the_same_every_time():
@@ -245,7 +235,7 @@ def test_the_guidance_network_is_trained_with_ours(data, tmp_path):
     assert parts["guidance-0"].minutes == 0
 
 
-def test_an_ablation_of_phase_2_trains_no_phase_1_of_its_own(root, data, model_folder, tmp_path):
+def test_an_ablation_of_phase_2_trains_no_phase_1_of_its_own(data, model_folder, tmp_path):
     """Its first phase is that of ours with the same seed, which is trained before if it is not there."""
     trained = Trained(model_folder)
     parts = {part.name: part for part in planned(ARMS, 2, data, 12.0, "seed: 1", tmp_path)}
@@ -346,13 +336,13 @@ def with_eight_others(cases: Cases) -> Cases:
     return replace(cases, subjects=np.array([f"s{n // 32}" for n in range(len(cases))]))
 
 
-def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, tmp_path, monkeypatch):
+def test_the_whole_comparison_is_written_and_resumed(data, model_folder, tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     timed = [Timed("a classification", 5.0, 2.0, 1)]
     monkeypatch.setattr("DiffusionCore.benchmark.classify.run.timings", lambda model: timed)
     trained = Trained(model_folder)
     arms = chosen_arms(["logistic", "majority", "no-local"])
-    found = run_classify_benchmark(tmp_path / "out", root, "mr-sarcoma", tools(trained), minutes=1, seeds=2, arms=arms)
+    found = run_classify_benchmark(tmp_path / "out", "mr-sarcoma", tools(trained, data), minutes=1, seeds=2, arms=arms)
     assert [r.arm.name for r in found.results] == ["ours", "guidance", "logistic", "majority", "no-local"]
     overrides = {arm.name: arm.overrides for arm in ARMS}
     asked = [(*call[:3], call[3].rsplit("-", 1)[0]) for call in trained.calls]
@@ -372,7 +362,7 @@ def test_the_whole_comparison_is_written_and_resumed(root, data, model_folder, t
     assert {row["arm"] for row in rows} == {r.arm.name for r in found.results}
     assert all(path.exists() for path in found.files)
     before = len(trained.calls)
-    run_classify_benchmark(tmp_path / "out", root, "mr-sarcoma", tools(trained), minutes=1, seeds=2, arms=arms)
+    run_classify_benchmark(tmp_path / "out", "mr-sarcoma", tools(trained, data), minutes=1, seeds=2, arms=arms)
     assert [call[:3] for call in trained.calls[before:]] == [((), 0, 1)]  # only asked for its model, which is there
 
 
@@ -412,14 +402,14 @@ def test_gates_say_what_was_wanted_and_measured(data):
     ]
 
 
-def test_parts_are_made_one_by_one(root, model_folder, tmp_path, monkeypatch):
+def test_parts_are_made_one_by_one(data, model_folder, tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.setattr("DiffusionCore.benchmark.classify.run.timings", lambda model: ())
     trained, said = Trained(model_folder), []
 
     def go(*only: str):
         return run_classify_benchmark(
-            *(tmp_path, root, "mr-sarcoma", tools(trained)), minutes=6, seeds=2, arms=chosen_arms(["majority"]), only=only,
+            *(tmp_path, "mr-sarcoma", tools(trained, data)), minutes=6, seeds=2, arms=chosen_arms(["majority"]), only=only,
             progress=Progress(lambda event: said.append(event.message)),
         )  # fmt: skip
 
