@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from DiffusionCore.benchmark.denoise.results import MARKED_UNDER
+from DiffusionCore.benchmark.denoise.scores import guessed_variance
 from DiffusionCore.degradation import gaussian, rician
 from DiffusionCore.errors import InputError, UsageError
 from DiffusionCore.metrics.masks import MR_TISSUE
@@ -129,12 +131,10 @@ def own_noise(root: Path, stack: str) -> float:
 
 
 def ceiling(own: float, added: float) -> float:
-    """About the best PSNR there can be, dB: own noise n of the target can only be guessed from n + m (m added)."""
-    if own == 0:
-        return float("inf")
-    return float(-10 * np.log10(own**2 * added**2 / (own**2 + added**2)))
+    """About the best PSNR there can be, dB, as the target's own noise can only be guessed."""
+    return float("inf") if own == 0 else float(-10 * np.log10(guessed_variance(own, added)))
 
 
 def marked(own: float, level: float) -> bool:
     """Whether the added noise is under three times the target's own."""
-    return level < 3 * own
+    return level < MARKED_UNDER * own

@@ -96,15 +96,12 @@ def tuning_score(output: Array, pair: ValidationPair) -> float:
 
 
 def ceiling(target: Array, tissue: Mask, modality: str, own: float, added: float) -> list[float]:
-    """For each window about the best PSNR there can be, as the target holds noise of its own that nobody can know.
-
-    Who knew the scan without noise exactly could still only guess the target's noise n (deviation `own`) from the
-    input's n + m (m of deviation `added`): the error's variance is own²·added² / (own² + added²), in the voxels that
-    the window does not clip. Infinite where `own` is 0.
+    """For each window about the best PSNR there can be, as the target holds noise of its own that nobody can know: what is
+    left of it counts in the voxels that the window does not clip. Infinite where `own` is 0.
     """
     if own == 0:
         return [float("inf") for _ in views(target[:1], target[:1], modality)]
-    variance = own**2 * added**2 / (own**2 + added**2)
+    variance = guessed_variance(own, added)
     found = []
     for _, _, clean, data_range in views(target, target, modality):
         inside = clean[tissue]
@@ -112,3 +109,10 @@ def ceiling(target: Array, tissue: Mask, modality: str, own: float, added: float
         unit = HU_PER_UNIT / data_range if modality == "CT" else 1.0
         found.append(float(-10 * np.log10(variance * unit**2 * share)))
     return found
+
+
+def guessed_variance(own: float, added: float) -> float:
+    """Variance of the error of who knows the scan without any noise exactly: the target's noise n (deviation `own`) can
+    only be guessed from the input's n + m (m of deviation `added`), to own²·added² / (own² + added²).
+    """
+    return own**2 * added**2 / (own**2 + added**2)
