@@ -27,7 +27,7 @@ $(VENV)/host: $(VENV)/complete
 	  || echo "slicer-core or PySide6-Essentials is not to be had here"
 
 demo: $(VENV)/run-time  ## Enhance a noisy head, print figures before and after, write picture and report to out/
-	$(BIN)/python -m DiffusionCore demo $(INPUT)
+	$(BIN)/python -m DiffusionCore demo $(if $(INPUT),"$(INPUT)")
 
 test: $(VENV)/complete lint host-test  ## The whole suite
 	$(BIN)/python -m pytest
