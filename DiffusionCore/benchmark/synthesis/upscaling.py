@@ -19,17 +19,20 @@ from DiffusionCore.progress import Progress
 
 TISSUE = 0.05
 INTERPOLATIONS = {"nearest": {}, "bilinear": {"align_corners": False}, "bicubic": {"align_corners": False}}
+COMPARED_WITH = "bicubic"
 Upscale = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class UpscalingRow:
-    """PSNR in dB and SSIM in tissue (data range: p99.5), means over subjects with intervals, of so many images."""
+    """PSNR in dB and SSIM in tissue (data range: p99.5), means over subjects with intervals, of so many images; `gain`: the
+    PSNR less that of `COMPARED_WITH`, subject by subject."""
 
     step: str
     method: str
     psnr: Interval
     ssim: Interval
+    gain: Interval
     images: int
 
 
@@ -46,7 +49,12 @@ def upscaling_rows(upscaler: Model, real: RealImages, progress: Progress) -> lis
         words = "the mean, one step" if steps == 1 else f"a sample, {steps} steps"
         methods[f"{upscaler.card.name}: {words}"] = by_model(upscaler, steps, progress)
     step = f"{spec.size[-1] // spec.upscale} to {spec.size[-1]}"
-    return [scored(step, name, method(smaller), truth, real) for name, method in methods.items()]
+    found = {name: scores_by_subject(method(smaller), truth, real) for name, method in methods.items()}
+    theirs, _ = found[COMPARED_WITH]
+    return [
+        UpscalingRow(step, name, interval(psnrs), interval(ssims), interval(psnrs - theirs), len(truth))
+        for name, (psnrs, ssims) in found.items()
+    ]
 
 
 def by_model(upscaler: Model, steps: int, progress: Progress) -> Upscale:
@@ -60,23 +68,19 @@ def by_model(upscaler: Model, steps: int, progress: Progress) -> Upscale:
     return enlarge
 
 
-def scored(step: str, method: str, answer: torch.Tensor, truth: torch.Tensor, real: RealImages) -> UpscalingRow:
-    """Means over each subject's slices, then over subjects."""
+def scores_by_subject(answer: torch.Tensor, truth: torch.Tensor, real: RealImages) -> tuple[np.ndarray, np.ndarray]:
+    """(subjects,) PSNR and SSIM: means over each subject's slices."""
     pairs = list(zip(answer[:, 0].numpy(), truth[:, 0].numpy(), strict=True))
-    each = {
-        "psnr": [psnr(x, y, 1.0, y > TISSUE) for x, y in pairs],
-        "ssim": [ssim(x, y, 1.0, y > TISSUE, dimensions=2) for x, y in pairs],
-    }
+    psnrs = np.array([psnr(x, y, 1.0, y > TISSUE) for x, y in pairs])
+    ssims = np.array([ssim(x, y, 1.0, y > TISSUE, dimensions=2) for x, y in pairs])
     whose = np.array(real.subjects)
-    means = {
-        name: interval([float(np.mean(np.array(values)[whose == s])) for s in dict.fromkeys(real.subjects)])
-        for name, values in each.items()
-    }
-    return UpscalingRow(step, method, means["psnr"], means["ssim"], len(pairs))
+    each = [whose == subject for subject in dict.fromkeys(real.subjects)]
+    return np.array([psnrs[own].mean() for own in each]), np.array([ssims[own].mean() for own in each])
 
 
-def interval(values: list[float]) -> Interval:
+def interval(values: np.ndarray) -> Interval:
     """Of the mean over subjects; the range over them where they are too few for an interval."""
     if len(values) < FEWEST_SUBJECTS:
-        return Interval(float(np.mean(values)), min(values), max(values), 1.0, f"range of {len(values)} subjects")
+        low, high = float(values.min()), float(values.max())
+        return Interval(float(values.mean()), low, high, 1.0, f"range of {len(values)} subjects")
     return over_subjects(values)

@@ -218,7 +218,9 @@ def test_a_better_interpolation_scores_better(models):
     rows = upscaling_rows(load_model(models[0].parent / "larger"), people("c", 2, 2, 0), silent())
     methods = {row.method: row for row in rows}
     assert {"nearest", "bilinear", "bicubic"} < methods.keys() and len(rows) == 5
-    assert methods["bicubic"].psnr.estimate > methods["nearest"].psnr.estimate
+    less = methods["nearest"].psnr.estimate - methods["bicubic"].psnr.estimate
+    assert less < 0 and methods["nearest"].gain.estimate == pytest.approx(less)
+    assert methods["nearest"].gain.label == "range of 2 subjects" and methods["bicubic"].gain.estimate == 0
     assert all(row.step == "32 to 64" for row in rows)
 
 
