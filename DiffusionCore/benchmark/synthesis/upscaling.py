@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -83,4 +83,5 @@ def interval(values: np.ndarray) -> Interval:
     if len(values) < FEWEST_SUBJECTS:
         low, high = float(values.min()), float(values.max())
         return Interval(float(values.mean()), low, high, 1.0, f"range of {len(values)} subjects")
-    return over_subjects(values)
+    found = over_subjects(values)
+    return replace(found, label=f"95 % intervals {found.label}")
