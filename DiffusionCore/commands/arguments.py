@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from ..errors import UsageError
@@ -20,6 +21,8 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+        # "-160,240" is a value, as "-160" is one to argparse itself: no option here begins with a digit.
+        self._negative_number_matcher = re.compile(r"^-[\d.][\d.,eEx+-]*$")
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; {self.prog} --help says more")

@@ -33,6 +33,7 @@ class MachineOptions(Options):
         Field(
             pattern=r"^\d+(\.\d+)?\s*[KMGT]?i?B?$",
             description="most memory to use, e.g. 6G; default: what is free",
+            examples=["6G"],
             json_schema_extra=MACHINE,
         ),
     ] = None
@@ -105,6 +106,7 @@ class FileOptions(Options):
         Field(
             pattern=r"^\d*:\d*,\d*:\d*,\d*:\d*$",
             description="part to enhance and write, voxels i0:i1,j0:j1,k0:k1",
+            examples=["40:140,50:150,20:60"],
             json_schema_extra=INPUT,
         ),
     ] = None
@@ -161,7 +163,8 @@ def sentence(model: type[Options], error: ValidationError) -> str:
     name = str(first["loc"][0])
     flag = "--" + name.replace("_", "-")
     if first["type"] == "missing":
-        return f"{flag} is needed: {model.model_fields[name].description}"
+        lacks = "is needed" if len(first["loc"]) == 1 else "needs more numbers"
+        return f"{flag} {lacks}: {model.model_fields[name].description}"
     if first["type"] == "extra_forbidden":
         known = ", ".join("--" + field.replace("_", "-") for field in model.model_fields)
         return f"there is no option {flag}; there are {known}"
@@ -170,8 +173,11 @@ def sentence(model: type[Options], error: ValidationError) -> str:
 
 def wanted(model: type[Options], name: str, problem: dict) -> str:
     """What a field may be, in words."""
+    field = model.model_fields[name]
+    if problem["type"] == "string_pattern_mismatch" and field.examples:
+        return f"like {field.examples[0]}"
     limits = {}
-    for item in model.model_fields[name].metadata:
+    for item in field.metadata:
         for limit in ("ge", "gt", "le", "lt"):
             if getattr(item, limit, None) is not None:
                 limits[limit] = getattr(item, limit)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, FiniteFloat, field_validator
 
 from ..errors import UsageError
 from .options import INPUT, OUTPUT, Options
 
 PATCHES, PICTURES = ({"group": name} for name in ("patches", "pictures"))
+Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Voxels = Annotated[int, Field(ge=1, le=65535)]
 
 
 class PreprocessOptions(Options):
@@ -21,17 +23,17 @@ class PreprocessOptions(Options):
         Literal["CT", "MR", "LABEL", "OTHER"] | None, Field(description="if it cannot be told from the scan")
     ] = None
     spacing: Annotated[
-        tuple[float, ...] | None, Field(description="voxel size to resample to, mm: one number, or three i,j,k")
+        tuple[Millimetres, ...] | None, Field(description="voxel size to resample to, mm: one number, or three i,j,k")
     ] = None
     patches: Annotated[
-        tuple[int, ...] | None,
+        tuple[Voxels, ...] | None,
         Field(
             description="cut into an HDF5 file for training: 64x64x64 (voxels i,j,k), or 64x64 of each slice",
             json_schema_extra=PATCHES,
         ),
     ] = None
     stride: Annotated[
-        tuple[int, ...] | None,
+        tuple[Voxels, ...] | None,
         Field(
             description="voxels from patch to patch, one number or as the size; default: the size",
             json_schema_extra=PATCHES,
@@ -48,7 +50,7 @@ class PreprocessOptions(Options):
         Literal["axial", "coronal", "sagittal"], Field(description="plane of the slices", json_schema_extra=PICTURES)
     ] = "axial"
     window: Annotated[
-        tuple[float, float] | None,
+        tuple[FiniteFloat, FiniteFloat] | None,
         Field(
             description="values shown as black and white, e.g. -160,240; default: by modality",
             json_schema_extra=PICTURES,
@@ -67,11 +69,15 @@ def check_together(options: PreprocessOptions) -> None:
     """Raise `UsageError` for options that do not go together."""
     if options.patches and options.slices:
         raise UsageError("--patches and --slices make different things; run them one after the other")
-    if options.spacing and (len(options.spacing) not in (1, 3) or min(options.spacing) <= 0):
-        raise UsageError("--spacing must be one number or three above 0, such as 1 or 1,1,3")
-    if options.patches and (len(options.patches) not in (2, 3) or min(options.patches) < 1):
+    if options.stride and not options.patches:
+        raise UsageError("--stride goes with --patches")
+    if options.window and not options.slices:
+        raise UsageError("--window goes with --slices")
+    if options.spacing and len(options.spacing) not in (1, 3):
+        raise UsageError("--spacing must be one number or three, such as 1 or 1,1,3")
+    if options.patches and len(options.patches) not in (2, 3):
         raise UsageError("--patches must be a size such as 64x64x64, or 64x64 for patches of slices")
-    if options.stride and (len(options.stride) not in (1, len(options.patches or ())) or min(options.stride) < 1):
-        raise UsageError("--stride must be one number above 0, or as many as --patches has")
+    if options.stride and len(options.stride) not in (1, len(options.patches)):
+        raise UsageError("--stride must be one number, or as many as --patches has")
     if options.window and options.window[0] >= options.window[1]:
         raise UsageError(f"--window must be black,white with black below white, got {options.window}")

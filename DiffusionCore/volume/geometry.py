@@ -62,9 +62,8 @@ def crop(volume: Volume, slices: Sequence[slice]) -> Volume:
     for letter, part, size in zip("kji", slices, volume.shape, strict=True):
         begin, end, step = part.indices(size)
         if step != 1 or end <= begin:
-            raise UsageError(
-                f"the crop along {letter} ({part.start}:{part.stop}) takes nothing of the {size} voxels there"
-            )
+            asked = ":".join("" if end is None else str(end) for end in (part.start, part.stop))
+            raise UsageError(f"the crop along {letter} ({asked}) takes nothing of the {size} voxels there")
         begins.append(begin)
     matrix = volume.ijk_to_ras.copy()
     matrix[:3, 3] = to_ras(matrix, begins[::-1])

@@ -68,7 +68,8 @@ def _weights(old: int, positions: np.ndarray, factor: float, order: int) -> np.n
 
     weights = spline_matrix(old, positions, order)
     if factor < 1:
-        blur = ndimage.gaussian_filter1d(np.eye(old), np.sqrt(factor**-2 - 1) / _FWHM, axis=0, mode="reflect")
+        sigma = min(np.sqrt(factor**-2 - 1) / _FWHM, 4 * old)  # wider ones are the mean all the same
+        blur = ndimage.gaussian_filter1d(np.eye(old), sigma, axis=0, mode="reflect")
         weights = weights @ blur
     return weights
 

@@ -115,6 +115,12 @@ def test_pictures_replace_pictures_only_with_overwrite_and_nothing_else_ever(mr_
     assert (pictures / "holiday.png").exists()
 
 
+def test_a_window_that_begins_below_zero_is_a_value(marked, tmp_path):
+    assert run(tmp_path / "marked.nii.gz", tmp_path / "out", "--slices", "png", "--window", "-400,400") == 0
+    brightest = np.asarray(Image.open(tmp_path / "out" / "axial_0003.png")).max()
+    assert brightest == round(255 * (345 + 400) / 800)
+
+
 def test_gif_is_one_film(mr_file, tmp_path):
     assert run(mr_file, tmp_path / "film.gif", "--slices", "gif") == 0
     assert Image.open(tmp_path / "film.gif").n_frames == 24
@@ -138,7 +144,13 @@ def test_pictures_of_a_folder_lie_in_folders_of_the_scans_names(mr, tmp_path):
         (["--patches", "8x8x8x8"], "--patches"),
         (["--patches", "eight"], "--patches"),
         (["--patches", "8x8", "--stride", "0"], "--stride"),
-        (["--window", "9,1"], "--window"),
+        (["--spacing", "inf"], "--spacing must be a finite number"),
+        (["--patches", "99999999999999999999x8"], "--patches"),
+        (["--stride", "8"], "goes with --patches"),
+        (["--window", "1,9"], "goes with --slices"),
+        (["--slices", "png", "--window", "9,1"], "--window"),
+        (["--slices", "png", "--window", "9"], "--window needs more numbers"),
+        (["--slices", "png", "--window", "nan,1"], "--window must be a finite number"),
         (["--slices", "bmp"], "--slices must be"),
     ],
 )

@@ -25,7 +25,7 @@ from DiffusionCore.tasks.preprocess_options import PreprocessOptions, check_toge
         ({"sigma": "inf"}, "--sigma must be above 0, got inf"),
         ({"preset": "best"}, "--preset must be quick, natural or careful, got best"),
         ({"modality": "PET"}, "--modality must be CT or MR, got PET"),
-        ({"memory": "lots"}, "--memory must be"),
+        ({"memory": "lots"}, "--memory must be like 6G, got lots"),
         ({"no_such": "1"}, "there is no option --no-such"),
     ],
 )
@@ -79,7 +79,7 @@ def test_what_is_given_wins_over_the_preset():
         ({"patches": "64,64", "stride": "32"}, {"patches": (64, 64), "stride": (32,)}),
         ({"spacing": "1"}, {"spacing": (1.0,)}),
         ({"spacing": "0.5,0.5,2"}, {"spacing": (0.5, 0.5, 2.0)}),
-        ({"window": "-160,240"}, {"window": (-160.0, 240.0)}),
+        ({"window": "-160,240", "slices": "png"}, {"window": (-160.0, 240.0)}),
     ],
 )
 def test_sizes_are_read_from_words(given, read):

@@ -122,3 +122,10 @@ def test_a_grid_that_no_memory_holds_is_told_before_it_is_made() -> None:
     volume = Volume(np.ones((4, 5, 6), np.int16), np.eye(4), "MR")
     with pytest.raises(InputError, match="at the new spacing: its 6000000×5000000×4000000 voxels"):
         resample(volume, 1e-6)
+
+
+def test_a_spacing_wider_than_the_scan_gives_its_mean_in_no_memory() -> None:
+    voxels = np.random.default_rng(0).normal(100, 10, (6, 7, 8)).astype(np.float32)
+    found = resample(Volume(voxels, np.eye(4), "MR"), 1e9)
+    assert found.shape == (1, 1, 1)
+    assert float(found.voxels[0, 0, 0]) == pytest.approx(voxels.mean(), abs=0.5)
