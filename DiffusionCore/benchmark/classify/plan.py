@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from DiffusionCore.benchmark.classify import cnn_rivals
 from DiffusionCore.benchmark.classify.arms import OURS, Arm
 from DiffusionCore.benchmark.classify.datasets import SPLITS, Dataset
@@ -59,7 +62,7 @@ def planned(
     bundled  the card of the bundled model of these cases; none: ""
     """
     cases = digest(
-        *(getattr(getattr(data, split), field).tobytes() for split in SPLITS for field in ("images", "labels")),
+        *(getattr(getattr(data, split), field) for split in SPLITS for field in ("images", "labels")),
         json.dumps([data.source.kind, LEVELS[data.source.kind], [c.subjects.tolist() for c in (data.val, data.test)]]),
     )
 
@@ -103,9 +106,9 @@ def estimate(parts: Sequence[Part], chosen: Sequence[Part]) -> str:
     return words + f"{len(missing)} to do: {spent} of training on one core, and minutes to measure each"
 
 
-def digest(*content: bytes | str) -> str:
-    """A hash of all the contents, in their order."""
+def digest(*content: npt.NDArray | str) -> str:
+    """A hash of all the contents, in their order; arrays by their bytes."""
     found = hashlib.sha256()
     for one in content:
-        found.update(hashlib.sha256(one.encode() if isinstance(one, str) else one).digest())
+        found.update(hashlib.sha256(one.encode() if isinstance(one, str) else np.ascontiguousarray(one)).digest())
     return found.hexdigest()
