@@ -9,9 +9,9 @@ import numpy as np
 
 from ..errors import UsageError
 from .geometry import to_canonical_axes, to_ras
+from .resampling import FWHM
 from .volume import Volume
 
-_FWHM = 2 * np.sqrt(2 * np.log(2))  # of a Gaussian of standard deviation 1
 _CHUNK = 1 << 21  # voxels whose coordinates are held at once
 
 
@@ -99,5 +99,5 @@ def _blurred(voxels: np.ndarray, to_source: np.ndarray) -> np.ndarray:
     from scipy import ndimage
 
     extents = np.linalg.norm(to_source[:3, :3], axis=1)[::-1]
-    sigma = np.sqrt(np.maximum(extents**2 - 1, 0)) / _FWHM
+    sigma = np.sqrt(np.maximum(extents**2 - 1, 0)) / FWHM
     return ndimage.gaussian_filter(voxels, sigma, mode="nearest") if sigma.max() > 0 else voxels

@@ -15,7 +15,7 @@ from ..errors import UsageError
 from .volume import Volume
 from .voxel_checks import check_room
 
-_FWHM = 2 * np.sqrt(2 * np.log(2))  # of a Gaussian of standard deviation 1
+FWHM = 2 * np.sqrt(2 * np.log(2))  # of a Gaussian of standard deviation 1
 
 
 def resample(volume: Volume, spacing: float | Sequence[float], order: int | None = None) -> Volume:
@@ -68,7 +68,7 @@ def _weights(old: int, positions: np.ndarray, factor: float, order: int) -> np.n
 
     weights = spline_matrix(old, positions, order)
     if factor < 1:
-        sigma = min(np.sqrt(factor**-2 - 1) / _FWHM, 4 * old)  # wider ones are the mean all the same
+        sigma = min(np.sqrt(factor**-2 - 1) / FWHM, 4 * old)  # wider ones are the mean all the same
         blur = ndimage.gaussian_filter1d(np.eye(old), sigma, axis=0, mode="reflect")
         weights = weights @ blur
     return weights
