@@ -144,7 +144,7 @@ def s0_table(given: argparse.Namespace, root: Path, progress: Progress) -> Table
     """S0's table: SNR, SSIM and PSNR before and after, from an input of 28.4 dB."""
     from dataclasses import fields
 
-    from ..benchmark.conditioning.s0 import S0Row, run_s0_table
+    from ..benchmark.denoise.s0 import S0Row, run_s0_table
 
     model, ours = one_model(given), given.learned[0] if given.learned else None
     rows, paths = run_s0_table(given.output, root, model, ours=ours, quick=given.quick, progress=progress)

@@ -1,1 +1,1 @@
-"""`benchmark denoise --study`: how a network is best shown the scan (S3), and S0's table."""
+"""`benchmark denoise --study conditioning`: how a network is best shown the scan (S3)."""

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from DiffusionCore.benchmark.conditioning.rivals import GRID, nonlocal_means, regression, tuned_parameters
-from DiffusionCore.benchmark.conditioning.s0 import run_s0_table
 from DiffusionCore.benchmark.conditioning.slices import StudySlices, Window
 from DiffusionCore.benchmark.denoise.cases import MR_S0, S0_INPUT_PSNR, TEST_CASES
+from DiffusionCore.benchmark.denoise.s0 import run_s0_table
 from DiffusionCore.diffusion import make_process
 from DiffusionCore.errors import ModelError
 from DiffusionCore.models import Card, load_model, save_model

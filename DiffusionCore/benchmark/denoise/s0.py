@@ -1,4 +1,4 @@
-"""S0's table by our own command: its network at a quarter of the width, DDIM 50, on inputs of 28.4 dB."""
+"""`benchmark denoise --study s0`: S0's network at a quarter of the width, DDIM 50, on inputs of 28.4 dB."""
 
 from __future__ import annotations
 
