@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import DeviceError, ModelError
+from ...errors import DeviceError, ModelError, UsageError
 from ...progress import Progress, silent
-from ...volume import Volume
+from ...volume import Volume, free_memory
 from ...volume.dicom_derivation import DerivationRecord
 from ..options import parse_options
 from ..provenance import model_facts, software_facts
@@ -20,6 +21,7 @@ from .options import SynthesizeOptions
 if TYPE_CHECKING:
     from ...models import Model
 
+BYTES = 16  # of each pixel of all images, at most, while they are made and become volumes
 MR_WHITE = 1000.0  # the grey value of the 99.5th percentile of a synthetic MR image
 
 
@@ -48,8 +50,8 @@ def synthesize(
               None: the first installed one that makes images from noise
     options   those of `SynthesizeOptions`
 
-    The same seed gives the same images, however many are made and in whatever batches. Raises UsageError, ModelError,
-    DeviceError, Cancelled.
+    The same seed gives the same images, however many are made and in whatever batches. Raises UsageError, also for more
+    images than fit into memory, ModelError, DeviceError, Cancelled.
     """
     asked = parse_options(SynthesizeOptions, **options)
     progress = progress or silent()
@@ -64,6 +66,7 @@ def synthesize(
     if isinstance(model, (str, Path)):
         model = load_model(model, device=device)
     stages = list(model) if isinstance(model, Sequence) else cascade_of(model, asked.stages)
+    check_room(stages, asked.count)
     drawing = Drawing(
         steps=asked.steps,
         upscaler_steps=asked.upscaler_steps,
@@ -91,6 +94,19 @@ def installed_generator() -> Path:
         if card.task == "synthesize" and card.input == "none":
             return folder
     raise ModelError("no installed model makes images from noise; name one, or the folder of one that was trained")
+
+
+def check_room(stages: Sequence[Model], count: int) -> None:
+    """Raise `UsageError` if so many images do not fit into the memory that is free."""
+    from ...models.cascade import image_size
+
+    size = image_size(stages[-1])
+    needed, free = BYTES * count * math.prod(size), free_memory.free_memory()
+    if free is not None and needed > free:
+        raise UsageError(
+            f"{count} images of {'×'.join(map(str, reversed(size)))} take {needed / 1e9:.1f} GB while they are made, and "
+            f"{free / 1e9:.1f} GB of memory are free; take a smaller --count, and another --seed for more"
+        )
 
 
 def within_memory(stages: list[Model], asked: SynthesizeOptions, drawing: Any, progress: Progress) -> Any:

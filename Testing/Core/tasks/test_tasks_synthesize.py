@@ -58,6 +58,12 @@ def test_options_out_of_range_are_said(tiny_cascade, options, sentence):
         synthesize(tiny_cascade, **options)
 
 
+def test_more_images_than_memory_holds_are_said_at_once(tiny_cascade, monkeypatch):
+    monkeypatch.setattr("DiffusionCore.volume.free_memory.free_memory", lambda: 10**6)
+    with pytest.raises(UsageError, match=r"1000 images of 32×32 take 0\.0 GB .* take a smaller --count"):
+        synthesize(tiny_cascade, count=1000, **FAST)
+
+
 def command(*words: object) -> int:
     return main(["synthesize", *map(str, words), "--steps", "2", "--upscaler-steps", "2"])
 
