@@ -10,6 +10,7 @@ import lightning.pytorch as pl
 import torch
 
 from ..diffusion import Process, forward, loss
+from ..errors import UsageError
 from ..metrics.bootstrap import Blocks, Interval, blocks_of, within_subjects
 from ..networks.denoiser import Denoiser
 from .config import OptimiserConfig, TrainingConfig
@@ -86,6 +87,11 @@ class DenoiserTraining(pl.LightningModule):
     def training_step(self, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
         value = self.diffusion_loss(batch)
         self.log("train_loss", value, prog_bar=True)
+        if self.global_step % self.config.logging.every_steps == 0 and not torch.isfinite(value):
+            raise UsageError(
+                f"the loss is no longer a number at step {self.global_step}; go on from best.ckpt (--resume PATH) with a "
+                "lower optimiser.learning_rate, or with trainer.precision=fp32"
+            )
         return value
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:

@@ -77,9 +77,10 @@ class Phase(pl.LightningModule, ABC):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         # oneDNN's bfloat16 gradients of convolutions over a few voxels are NaN once in some hundred steps (torch 2.13)
-        for parameter in self.network.parameters():
-            if parameter.grad is not None and not torch.isfinite(parameter.grad).all():
-                parameter.grad = None
+        broken = [p for p in self.network.parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
+        for parameter in broken:
+            parameter.grad = None
+        self.log("gradients_left_out", float(len(broken)), on_step=False, on_epoch=True, reduce_fx="sum")
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)

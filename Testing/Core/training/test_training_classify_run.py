@@ -257,12 +257,14 @@ def test_phase_2_s_loss_is_the_diffusions_plus_half_the_heads():
     assert module.training_loss(batch).item() == pytest.approx(1 + 0.5 * np.log(2), abs=0.1)
 
 
-def test_gradients_that_are_not_finite_are_left_out():
-    module = GuidanceTraining(config(), small().guide, None)
+def test_gradients_that_are_not_finite_are_left_out_and_counted(monkeypatch):
+    module, logged = GuidanceTraining(config(), small().guide, None), {}
+    monkeypatch.setattr(module, "log", lambda name, value, **_: logged.update({name: value}))
     first, second = list(module.network.parameters())[:2]
     first.grad, second.grad = torch.full_like(first, float("nan")), torch.ones_like(second)
     module.on_before_optimizer_step(None)
     assert first.grad is None and second.grad is not None
+    assert logged == {"gradients_left_out": 1}
 
 
 def test_every_epoch_has_an_order_of_its_own_and_the_same_again():

@@ -179,6 +179,12 @@ def test_a_run_ends_with_its_minutes_and_the_rate_with_it(world, clock):
     assert kept["optimizer_states"][0]["param_groups"][0]["lr"] < 0.2 * 1.5e-3
 
 
+def test_a_loss_that_is_no_number_ends_the_run_with_what_to_do(world):
+    overrides = ["name=diverged", "optimiser.learning_rate=1e38", "trainer.max_steps=50"]
+    with pytest.raises(UsageError, match=r"no longer a number at step .*lower optimiser.learning_rate"):
+        train(world / "tiny.yaml", overrides, quiet=True)
+
+
 def test_without_validation_scans_a_run_ends_with_its_last_weights(world):
     import json
 
