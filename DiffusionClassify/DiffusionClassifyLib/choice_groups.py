@@ -73,10 +73,7 @@ class ChoiceGroups:
 
     def _show_models(self) -> None:
         chosen = "" if self.parameters is None else self.parameters.model
-        names = [AUTOMATIC, *(card.name for card, _folder in self.models)]
-        if chosen and chosen not in names:
-            names.append(chosen)
-        fill_choice(self.ui.modelCombo, names, chosen or AUTOMATIC)
+        fill_choice(self.ui.modelCombo, (AUTOMATIC, *(card.name for card, _ in self.models)), chosen or AUTOMATIC)
         none = self.models_read and not self.models
         allow(self.ui.modelCombo, "No classifier is installed." if none else "", "Which model looks at the input.")
         self.ui.modelHint.setText(NO_MODEL if none else self._model_in_words())

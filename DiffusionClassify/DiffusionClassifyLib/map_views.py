@@ -7,7 +7,7 @@ from typing import Any
 import slicer
 from slicer import util
 
-from DiffusionCore.slicerbridge.layouts import composite_node
+from DiffusionCore.slicerbridge.layouts import composite_node, restore_layout
 from DiffusionCore.slicerbridge.overlays import colour_bar, hide_colour_bar, overlay, show_spread
 from DiffusionCore.slicerbridge.results import part
 
@@ -68,7 +68,8 @@ class MapViews:
             hide_colour_bar(node)
 
     def look_at(self, result: Any) -> None:
-        """Show what a result was made from in every slice view, whole."""
+        """Show what a result was made from in every slice view of the user's own layout, whole."""
         backdrop = backdrop_of(result)
         if backdrop is not None:
+            restore_layout()  # views that say before and after are for an enhanced scan
             util.setSliceViewerLayers(background=backdrop, fit=True)

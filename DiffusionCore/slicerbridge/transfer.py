@@ -45,7 +45,7 @@ class Transfer:
             self.result = self.work()
         except DiffusionCoreError as error:
             self.problem = error
-        except (OSError, MemoryError) as error:
+        except Exception as error:  # an answer of another form, no memory: the job fails, and the application goes on
             self.problem = DiffusionCoreError(f"voxels could not be moved: {type(error).__name__}")
         if self._unwanted.is_set() or self.problem is not None:
             with contextlib.suppress(OSError):

@@ -11,8 +11,9 @@ ROW = 22  # pixels
 
 
 def fill_choice(combo: Any, names: Sequence[str], chosen: str) -> None:
-    """Let a combo box list these names, and show the one that is chosen."""
-    names = tuple(names)
+    """Let a combo box list these names, and show the one that is chosen: it is listed too, as a scene may say what this
+    computer has not."""
+    names = (*names, *([chosen] if chosen and chosen not in names else []))
     if tuple(combo.itemText(index) for index in range(combo.count)) != names:
         combo.clear()
         combo.addItems(list(names))

@@ -96,10 +96,7 @@ class HowGroup:
     def _show_models(self, card: Any) -> None:
         fitting = fitting_models(self.models, task_of(self.parameters))
         chosen = "" if self.parameters is None else self.parameters.model
-        names = [AUTOMATIC, *(card.name for card in fitting)]
-        if chosen and chosen not in names:
-            names.append(chosen)
-        fill_choice(self.ui.modelCombo, tuple(names), chosen or AUTOMATIC)
+        fill_choice(self.ui.modelCombo, (AUTOMATIC, *(card.name for card in fitting)), chosen or AUTOMATIC)
         self.ui.modelHint.setText("" if card is None else f"{card.name}: {card.summary} {' '.join(card.limits)}")
 
     def model_for(self, modality: str, axes: str = "", flat: bool = False) -> Any:

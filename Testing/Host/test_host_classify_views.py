@@ -127,6 +127,15 @@ def test_the_views_are_at_the_best_region_when_the_result_comes(panel: Any) -> N
         np.testing.assert_allclose(place, best, atol=1e-3)
 
 
+def test_a_result_is_not_shown_in_views_that_say_before_and_after(panel: Any) -> None:
+    from DiffusionCore.slicerbridge import layouts
+
+    own = layouts.current_layout()
+    layouts.show_layout(layouts.SIDE_BY_SIDE)
+    panel.result.look()
+    assert layouts.current_layout() == own
+
+
 @pytest.mark.parametrize("what", ["result", "report"])
 def test_the_result_gone_takes_its_controls_along(panel: Any, what: str) -> None:
     import slicer

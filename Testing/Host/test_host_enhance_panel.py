@@ -154,6 +154,11 @@ def test_the_parameter_node_holds_all_and_widgets_follow_it(panel: Any) -> None:
     hand.set_value(ui.sigmaSpinBox, 21.5)
     hand.set_value(ui.deviceCombo, "cpu")
     assert (parameters.strength, parameters.seed, parameters.sigma, parameters.device) == (0.65, 11, 21.5, "cpu")
+    parameters.device = "cuda:7"  # as in a scene of another computer
+    hand.turn()
+    assert ui.deviceCombo.currentText == "cuda:7"
+    hand.set_value(ui.deviceCombo, "auto")
+    assert parameters.device == "auto"
     parameters.strength, parameters.preset, parameters.samples = 0.3, "careful", 12
     hand.turn()
     assert (ui.strengthSlider.value, ui.carefulButton.checked, ui.samplesSpinBox.value) == (0.3, True, 12)

@@ -146,6 +146,15 @@ def test_a_disk_that_is_full_on_the_way_in(worker: Any, monkeypatch: pytest.Monk
     assert worker.exit_code == 5
 
 
+def test_an_answer_of_another_form_is_a_sentence(tmp_path: Path) -> None:
+    from DiffusionCore.slicerbridge.transfer import reading
+
+    np.save(tmp_path / "out-1.npy", np.zeros((2, 2, 2)))
+    found = reading(tmp_path, {"volume": {"volume": {"file": "out-1.npy"}}}, None)
+    found.wait(10)
+    assert str(found.problem) == "voxels could not be moved: KeyError"
+
+
 def test_shutdown_leaves_no_process_and_no_folder(worker: Any) -> None:
     from slicer_host.left import is_running
 

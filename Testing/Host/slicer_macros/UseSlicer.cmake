@@ -17,7 +17,7 @@ macro(slicerMacroBuildScriptedModule)
     install(FILES "${file}" DESTINATION "${Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR}/${folder}" COMPONENT RuntimeLibraries)
   endforeach()
   if(BUILD_TESTING AND MY_SLICER_WITH_GENERIC_TESTS)
-    add_test(NAME py_nomainwindow_${MY_SLICER_NAME}ModuleGenericTest COMMAND ${CMAKE_COMMAND} -E true)
+    add_test(NAME py_nomainwindow_qSlicer${MY_SLICER_NAME}ModuleGenericTest COMMAND ${CMAKE_COMMAND} -E true)
   endif()
 endmacro()
 
