@@ -6,11 +6,10 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from ..benchmark.denoise.cases import PARTS as DENOISE_PARTS
 from ..benchmark.trust.extent import PARTS as TRUST_PARTS
-from ..errors import InputError, OutputError, UsageError
+from ..errors import InputError, UsageError
 from ..progress import Progress
 from .arguments import Parser, add_output_arguments
 from .benchmark_classify import add_classify_arguments, classify_table
@@ -20,7 +19,7 @@ from .benchmark_superres import superres_table
 from .benchmark_synthesis import add_synthesis_arguments, synthesis_table
 from .benchmark_trust import add_trust_arguments, trust_table
 from .console import console_progress
-from .tables import print_json, print_table
+from .tables import Table, print_json, print_table
 
 NAMES = ("denoise", "superres", "speed", "classify", "trust", "synthesis")
 DATA_VARIABLE = "DIFFUSIONCORE_DATA"
@@ -57,8 +56,9 @@ def main(argv: list[str]) -> int:
     given = parser.parse_intermixed_args(argv)
     if given.study and given.name != "denoise":
         raise UsageError("--study goes with denoise")
-    if given.output.exists() and not given.output.is_dir():
-        raise OutputError(f"{given.output}: is a file; OUT is the folder that tables and plots are written to")
+    from ..volume.atomic import check_makeable
+
+    check_makeable(given.output)
     with console_progress(given.quiet, given.json) as progress:
         if given.name == "speed":
             head, rows, files = speed_table(given, progress)
@@ -78,9 +78,6 @@ def parts_in_words() -> str:
     of = {"denoise": DENOISE_PARTS, "superres": SUPERRES_PARTS, "trust": TRUST_PARTS}
     tables = "; ".join(f"of {name} " + ", ".join(parts) for name, parts in of.items())
     return f"only these tables: {tables}; of classify arms, or one with its seed (resnet18, ours-0); default: all"
-
-
-Table = tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]
 
 
 def data_root(given: argparse.Namespace) -> Path:

@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..progress import Progress
+from .tables import Table
 
 if TYPE_CHECKING:
     import torch
@@ -39,9 +40,7 @@ def add_classify_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def classify_table(
-    given: argparse.Namespace, root: Path, progress: Progress
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]:
+def classify_table(given: argparse.Namespace, root: Path, progress: Progress) -> Table:
     """Every arm on the data set's test cases; what is shown are the verdicts on the gates, or, while parts are missing, the
     parts."""
     if missing := [package for package in NEEDED if find_spec(package) is None]:

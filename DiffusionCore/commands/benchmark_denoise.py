@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..progress import Progress
 from .benchmark_trust import trusted_models
+from .tables import Table
 
 if TYPE_CHECKING:
     from ..benchmark.rivals import Method
-
-Table = tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]
 
 OUR_STEPS = (1, 2, 4, 8)
 REFERENCE_STEPS = 50

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress
+from .tables import Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +23,7 @@ OUR_STEPS = (1, 8)
 PARTS = ("mr", "mr-other", "mr-slices", "mr-four", "mr-spline", "mr-thick", "ct", "ct-plane", "real")
 
 
-def superres_table(
-    given: argparse.Namespace, root: Path, progress: Progress
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]:
+def superres_table(given: argparse.Namespace, root: Path, progress: Progress) -> Table:
     """Interpolations, trained rivals and ours on the same coarse test scans; the verdicts on the gates are what is shown."""
     from ..benchmark.superres.run import run_superres_benchmark
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from ..errors import UsageError
 from ..progress import Progress
+from .tables import Table
 
 
 def add_synthesis_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def add_synthesis_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def synthesis_table(given: argparse.Namespace, root: Path, progress: Progress) -> tuple[Any, list[Any], list[Path]]:
+def synthesis_table(given: argparse.Namespace, root: Path, progress: Progress) -> Table:
     """Cascade against single stage, with against without Swin; what is shown is the verdicts on the gates."""
     from ..benchmark.synthesis.run import run_synthesis_benchmark
     from ..tasks.synthesis.synthesize import installed_generator

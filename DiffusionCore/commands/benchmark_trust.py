@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from ..benchmark.trust.extent import PARTS
 from ..errors import ModelError, UsageError
 from ..progress import Progress
+from .tables import Table
 
 
 def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +29,7 @@ def add_trust_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--samples", type=int, default=8, metavar="N", help="whose spread is calibrated (default 8)")
 
 
-def trust_table(
-    given: argparse.Namespace, root: Path, progress: Progress
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]:
+def trust_table(given: argparse.Namespace, root: Path, progress: Progress) -> Table:
     """The verdicts on the gates; with --calibrate the factors."""
     from dataclasses import replace
 

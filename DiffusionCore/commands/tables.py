@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..report.words import plain, shown
+
+# A table's head and rows, and the files that it was written to.
+Table = tuple[tuple[str, ...], list[tuple[Any, ...]], list[Path]]
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -41,7 +41,8 @@ def main(argv: list[str]) -> int:
         return write_split(given.config, given.override, given.json)
     from ..training.run import train
 
-    folder = train(given.config, given.override, resume=given.resume or False, quiet=given.quiet or given.json)
+    bar = sys.stdout.isatty() and sys.stderr.isatty() and not (given.quiet or given.json)
+    folder = train(given.config, given.override, resume=given.resume or False, quiet=not bar)
     if given.json:
         print_json({"model": folder})
     elif not given.quiet:
