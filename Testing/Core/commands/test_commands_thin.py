@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,7 +39,17 @@ def trained(monkeypatch) -> list[tuple]:
 )
 def test_train_passes_overrides_and_resume(trained, words, called):
     assert main(["train", *words]) == 0
-    assert trained == [(Path("c.yaml"), *called, False)]
+    assert trained == [(Path("c.yaml"), *called, True)]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "words", "quiet"), [(True, [], False), (True, ["--quiet"], True), (False, [], True)]
+)
+def test_training_has_a_progress_bar_on_a_terminal_only(trained, monkeypatch, terminal, words, quiet):
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    main(["train", "c.yaml", *words])
+    assert [call[-1] for call in trained] == [quiet]
 
 
 def test_train_ends_with_the_model_folder(trained, capsys):
