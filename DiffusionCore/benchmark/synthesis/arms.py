@@ -56,9 +56,14 @@ class Arm:
 
 
 def load_arms(models: Sequence[str | Path]) -> list[Arm]:
-    """The arms with all their stages. Raises `ModelError` if they do not make images of one size, in 2D."""
+    """The arms with all their stages. Raises `ModelError` if they do not make images of one size, in 2D, or two have one
+    name."""
     arms = [Arm(tuple(cascade_of(load_model(model)))) for model in models]
-    for arm in arms:
+    for number, arm in enumerate(arms):
+        if arm.name in (other.name for other in arms[:number]):
+            raise ModelError(
+                f"two of the models are called {arm.name!r}; train one with name=ANOTHER to tell them apart"
+            )
         if arm.stages[-1].card.synthesis is None or len(arm.size) != 2:
             raise ModelError(f"{arm.name!r} does not make 2D images; the synthesis benchmark compares those")
         if arm.size != arms[0].size:

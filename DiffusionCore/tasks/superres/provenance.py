@@ -71,7 +71,7 @@ def superres_record(made: Mapping[str, Any]) -> DerivationRecord:
         description="resolution raised by diffusion; detail finer than the source's voxels is estimated",
         model=names,
         version=made["software"]["DiffusionCore"],
-        weights_sha256=" then ".join(dict.fromkeys(s["model"]["sha256"] for s in made["stages"])),
+        weights_sha256=" then ".join(s["model"]["sha256"] for s in made["stages"]),
         parameters={"spacing_mm": spacing, "steps": made["stages"][-1]["steps"], **asked},
         source_sha256=made["input"]["sha256"],
         suffix="super-resolved",

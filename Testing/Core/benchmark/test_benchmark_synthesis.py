@@ -214,6 +214,11 @@ def test_models_of_different_sizes_are_not_compared(models, tiny_cascade):
         load_arms([models[0], tiny_cascade])
 
 
+def test_models_of_one_name_are_not_compared(models):
+    with pytest.raises(ModelError, match="two of the models are called 'once'"):
+        load_arms([models[1], models[1]])
+
+
 def test_a_better_interpolation_scores_better(models):
     rows = upscaling_rows(load_model(models[0].parent / "larger"), people("c", 2, 2, 0), silent())
     methods = {row.method: row for row in rows}

@@ -17,6 +17,7 @@ from DiffusionCore.models.registry import Model
 from DiffusionCore.tasks.superres.cascade import axis_groups, plan_cascade, split_factor
 from DiffusionCore.tasks.superres.finer_grid import finer_grid, slice_axis
 from DiffusionCore.tasks.superres.options import SuperResolveOptions
+from DiffusionCore.tasks.superres.provenance import superres_record
 from DiffusionCore.tasks.superres.super_resolve import super_resolve
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import to_ras
@@ -209,6 +210,14 @@ def test_nothing_is_interpolated_or_made_coarse_more_often_than_needed(
     super_resolve(turned((9, 11, 13), (1.0, 1.0, 1.0)), loaded=models, force=True)
     up = sum(rows > columns for rows, columns in products)
     assert (up, len(products) - up) in {(3 + 3, 3 + 3), (3, 3)}  # with a projection, or where none was needed
+
+
+def test_a_derived_scan_names_every_stage_and_its_weights(models: list[Model]) -> None:
+    volume = turned((6, 12, 12), (1.0, 1.0, 4.0))
+    result = super_resolve(volume, loaded=models, force=True, spacing="0.5,0.5,1")
+    record = superres_record(result.provenance)
+    assert record.model == "sr-thin 1 then sr-x2 1"
+    assert record.weights_sha256 == " then ".join(model.card.sha256 for model in reversed(models))
 
 
 def test_without_consistency_the_result_is_as_the_model_made_it(models: list[Model]) -> None:
