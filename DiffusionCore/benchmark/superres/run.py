@@ -82,11 +82,13 @@ def run_superres_benchmark(
     speed_of  the model whose ×2 of a whole scan is timed as the command, from cold; None: nothing is timed
 
     First of all it is said how long what is not kept yet will take. Raises `InputError` if a scan is missing under
-    `data_root`, `UsageError` if none of the methods is ours or a part is unknown, `Cancelled`.
+    `data_root`, `UsageError` if none of the methods is ours, two have one name or a part is unknown, `Cancelled`.
     """
     ours = [method.name for method in methods if method.kind == "ours"]
     if not ours:
         raise UsageError("there is no super-resolution model to compare; name one with --model")
+    if len({method.name for method in methods}) < len(methods):
+        raise UsageError("two of the models have one name; train one with name=ANOTHER to tell them apart")
     if not set(parts) <= set(PARTS):
         raise UsageError(f"--parts of superres are {', '.join(PARTS)}, got {','.join(parts)}")
     wanted = {PARTS[part] for part in parts}

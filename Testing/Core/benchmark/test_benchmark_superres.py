@@ -271,6 +271,9 @@ def test_intervals_are_within_few_subjects_and_over_many() -> None:
 def test_what_is_missing_is_said(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--model"):
         run_superres_benchmark(tmp_path, root, [], cases=CASES)
+    ours = Method("ours-1", "ours", "ours", lambda scan: interpolate(CONSISTENT, scan))
+    with pytest.raises(UsageError, match="two of the models have one name"):
+        run_superres_benchmark(tmp_path, root, [ours, ours], cases=CASES)
     with pytest.raises(InputError, match="data folder"):
         given(TEST_CASES[0], root)
 
