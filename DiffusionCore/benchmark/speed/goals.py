@@ -147,7 +147,7 @@ def size_rows(found: Measured) -> Iterator[Row]:
         f"within {excess:.0%} ({min(costs):.2f} to {max(costs):.2f} µs)",
     )
     if found.largest is None:
-        yield Row("512³", "≤ 6.5 GB", "8 GB of memory were not free", OPEN)
+        yield Row("512³", "≤ 6.5 GB", "needs 8 GB of free memory, and no --quick", OPEN)
     else:
         peak = None if found.largest.peak_bytes is None else found.largest.peak_bytes / GIB
         measured = f"{gigabytes(found.largest.peak_bytes)}, {found.largest.seconds:.0f} s ({found.largest.plan})"
