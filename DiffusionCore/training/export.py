@@ -80,7 +80,7 @@ def make_card(config: TrainingConfig, recipe: dict[str, Any], figures: dict[str,
         diffusion=DiffusionSpec(
             process=config.diffusion.schedule, steps=config.diffusion.steps, options=config.diffusion.options
         ),
-        normalisation="unit" if config.data.normalisation == "none" else config.data.normalisation,
+        normalisation=on_card(config.data.normalisation),
         valid=ValidRanges(
             sigma_normalised=Range(low=low, high=high),
             spacing_mm=said.spacing_mm,
@@ -95,6 +95,11 @@ def make_card(config: TrainingConfig, recipe: dict[str, Any], figures: dict[str,
         limits=list(said.limits),
         licence=said.licence,
     )
+
+
+def on_card(normalisation: str) -> str:
+    """What a card calls a configuration's normalisation."""
+    return "unit" if normalisation == "none" else normalisation
 
 
 def synthesis_spec(config: TrainingConfig) -> SynthesisSpec | None:

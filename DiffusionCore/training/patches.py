@@ -18,6 +18,7 @@ from ..errors import InputError, UsageError
 from ..volume import Volume
 from ..volume.atomic import atomic_file
 from ..volume.intensity import normalisation_for
+from .readers import tissue_above
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,11 @@ def read_patches(path: str | Path) -> StoredPatches:
         raise InputError(f"{path}: not a patch file; make it with the preprocess command") from error
 
 
+def normalisation_of(modality: str) -> str:
+    """How patches of a modality are normalised, as `data.normalisation` calls it."""
+    return "hu" if modality == "CT" else "p99.5"
+
+
 def _checked(size: Sequence[int], stride: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     size, stride = tuple(int(n) for n in size), tuple(int(n) for n in stride)
     if len(size) not in (2, 3) or len(size) != len(stride):
@@ -119,15 +125,14 @@ def _checked(size: Sequence[int], stride: Sequence[int]) -> tuple[tuple[int, ...
 def _cut(
     subject: str, volume: Volume, size: tuple[int, ...], stride: tuple[int, ...], foreground: float
 ) -> list[np.ndarray]:
-    is_ct = volume.modality == "CT"
-    voxels = normalisation_for(volume, "hu" if is_ct else "p99.5").apply(volume.voxels)
+    normalisation = normalisation_of(volume.modality)
+    voxels = normalisation_for(volume, normalisation).apply(volume.voxels)
     if any(n < s for n, s in zip(voxels.shape, size, strict=True)):
         raise InputError(f"{subject}: {'×'.join(map(str, voxels.shape))} voxels are fewer than a patch of {size}")
     stride = stride if len(stride) == 3 else (1, *stride)
     starts = [_starts(n, s, d) for n, s, d in zip(voxels.shape, size, stride, strict=True)]
     patches = (voxels[tuple(slice(a, a + s) for a, s in zip(start, size, strict=True))] for start in product(*starts))
-    threshold = -0.5 if is_ct else 0.05
-    return [patch for patch in patches if (patch > threshold).mean() > foreground]
+    return [patch for patch in patches if (patch > tissue_above(normalisation)).mean() > foreground]
 
 
 def _starts(length: int, size: int, stride: int) -> list[int]:

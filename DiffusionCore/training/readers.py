@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
+from ..metrics.masks import CT_BODY_HU, MR_TISSUE
 from ..volume import Volume, read_volume
 from ..volume.intensity import normalisation_for
 from .config import DataConfig
@@ -65,8 +66,7 @@ def _volume(root: Path, entry: Entry, config: DataConfig) -> Scan:
     offset, scale = _normalisation(volume, config.normalisation, entry.file)
     if entry.average > 1:
         voxels, spacing = average_slices(voxels, spacing, entry.average)
-    background = -1.0 if config.normalisation == "hu" else 0.0
-    return _scan(entry.file, voxels, offset, scale, spacing, config, background, entry.noise)
+    return _scan(entry.file, voxels, offset, scale, spacing, config, entry.noise)
 
 
 def _normalisation(volume: Volume, kind: str, name: str) -> tuple[float, float]:
@@ -77,6 +77,11 @@ def _normalisation(volume: Volume, kind: str, name: str) -> tuple[float, float]:
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     return found.offset, found.scale
+
+
+def tissue_above(normalisation: str) -> float:
+    """The normalised value that tissue lies above: 5 % of the scale; CT: -500 HU."""
+    return CT_BODY_HU / 1000 if normalisation == "hu" else MR_TISSUE
 
 
 def average_slices(
@@ -98,24 +103,25 @@ def _scan(
     scale: float,
     spacing: tuple[float, float, float],
     config: DataConfig,
-    background: float = 0.0,
     noise: float | None = None,
 ) -> Scan:
-    """Find the tissue (MR: over 5 % of the scale; CT: over -500 HU) on every third row and column."""
+    """Find the tissue on every third row and column."""
     step = (1, 3, 3) if min(voxels.shape[1:]) > 24 else (1, 1, 1)
     coarse = voxels[:: step[0], :: step[1], :: step[2]].astype(np.float32)
-    threshold = -0.5 if config.normalisation == "hu" else 0.05
-    tissue = (np.argwhere((coarse - offset) / scale > threshold) * step).astype(np.int16)
+    tissue = (np.argwhere((coarse - offset) / scale > tissue_above(config.normalisation)) * step).astype(np.int16)
+    background = -1.0 if config.normalisation == "hu" else 0.0
     return Scan(name, voxels, offset, scale, spacing, tissue, background, noise)
 
 
 def _hdf5_patches(config: DataConfig, split: SplitName) -> list[Scan]:
-    from .patches import read_patches
+    from .patches import normalisation_of, read_patches
 
     root = data_root(config.root)
     scans = []
     for entry in load_split(config.split).entries(split):
         stored = read_patches(root / entry.file)
+        if config.normalisation != (made := normalisation_of(stored.modality)):
+            raise UsageError(f"{entry.file} holds {stored.modality} patches; they need data.normalisation={made}")
         if stored.patches.ndim == 3:
             stacks = {entry.file: stored.patches}
         else:

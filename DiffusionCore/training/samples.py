@@ -11,8 +11,10 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from ..inference import GenerationSettings, Wanted, generate
+from ..models.cascade import clip_of
 from ..networks import NO_LABEL, halved
 from ..report.sheet import tiled, write_sheet
+from .export import on_card
 from .lightning_module import DenoiserTraining
 from .whole_images import ImageSource
 
@@ -55,7 +57,7 @@ def drawn(module: DenoiserTraining, source: Any) -> list[torch.Tensor]:
         if wanted.labels:
             label = torch.full((wanted.sheet, len(wanted.labels)), NO_LABEL)
             label[:, 0] = torch.linspace(0, 1, wanted.sheet)
-        asked = Wanted(wanted.sheet, wanted.size, label, clip=clip_of(config.data.normalisation))
+        asked = Wanted(wanted.sheet, wanted.size, label, clip=clip_of(on_card(config.data.normalisation)))
         return list(generate(module.denoiser, module.process, asked, settings).split(-(-wanted.sheet // 2)))
     truth = torch.cat([source.image(n) for n in spread(source, SHOWN_BY_UPSCALER)]).to(device)
     smaller = halved(truth, wanted.upscale)
@@ -69,8 +71,3 @@ def drawn(module: DenoiserTraining, source: Any) -> list[torch.Tensor]:
 def spread(source: ImageSource, count: int) -> list[int]:
     """Numbers of `count` images, evenly over all there are."""
     return np.linspace(0, len(source.images), count, endpoint=False).astype(int).tolist()
-
-
-def clip_of(normalisation: str) -> tuple[float, float] | None:
-    """What the normalised values of an image can be: MR's highest are a little above the 99.5th percentile."""
-    return {"p99.5": (0.0, 1.2), "none": (0.0, 1.0), "unit": (0.0, 1.0)}.get(normalisation)

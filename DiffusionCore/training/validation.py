@@ -13,10 +13,8 @@ from .config import TrainingConfig
 from .corruption import Noisy, make_corruption
 from .examples import ExampleSource
 from .lowering import make_lowering, without_margin
-from .readers import Scan
+from .readers import Scan, tissue_above
 from .sampling import region
-
-TISSUE = {"p99.5": 0.05, "hu": -0.5, "none": 0.05}
 
 
 def validation_items(config: TrainingConfig, source: ExampleSource) -> list[dict]:
@@ -68,7 +66,7 @@ def _item(source: ExampleSource, n: int, start: list[int], size: tuple[int, ...]
     shape = size[1:] if flat else size
     arrays = {"x": x, "y": noisy.y, "sigma": np.broadcast_to(noisy.sigma, noisy.y.shape).astype(np.float32)}
     tensors = {name: torch.from_numpy(array.reshape(1, 1, *shape)) for name, array in arrays.items()}
-    tissue = tensors["x"] > TISSUE[config.data.normalisation]
+    tissue = tensors["x"] > tissue_above(config.data.normalisation)
     if noisy.level is not None:
         tensors["sigma_level"] = torch.tensor([noisy.level], dtype=torch.float32)
     return {"name": scan.name, "level": level, "tissue": tissue, **tensors}

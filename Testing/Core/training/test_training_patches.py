@@ -96,3 +96,12 @@ def test_training_reads_them(world, tmp_path, size):
     stacked = np.concatenate([scan.voxels.reshape(-1, *size) for scan in scans])
     assert np.array_equal(stacked, read_patches(tmp_path / "p.h5").patches)
     assert read_scans(config.data, "val") == []
+
+
+def test_patches_of_ct_are_not_taken_for_mr(world, tmp_path):
+    write_patches({"a": volume(4, 8, 8)}, tmp_path / "p.h5", (4, 4), (4, 4))
+    (tmp_path / "split.json").write_text(json.dumps({"train": [{"file": "p.h5", "subject": "a"}]}))
+    overrides = [f"data.split={tmp_path / 'split.json'}", f"data.root={tmp_path}", "data.target=hdf5_patches"]
+    config = load_config(world / "tiny.yaml", [*overrides, "data.patch=[4, 4]", "validation.size=null"])
+    with pytest.raises(UsageError, match=r"holds CT patches; they need data.normalisation=hu"):
+        read_scans(config.data, "train")
