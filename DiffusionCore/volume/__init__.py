@@ -1,6 +1,15 @@
 """`Volume`, its files, geometry and intensity: a scan as voxels with their place in the patient."""
 
-from .files import check_grid, check_no_input, check_output, read_header, read_volume, same_file, write_volume
+from .files import (
+    check_grid,
+    check_no_input,
+    check_output,
+    check_series_place,
+    read_header,
+    read_volume,
+    same_file,
+    write_volume,
+)
 from .header import Header
 from .volume import MODALITIES, Volume
 
@@ -11,6 +20,7 @@ __all__ = [
     "check_grid",
     "check_no_input",
     "check_output",
+    "check_series_place",
     "read_header",
     "read_volume",
     "same_file",

@@ -120,20 +120,27 @@ def check_output(
 ) -> None:
     """Raise what `write_volume` would raise about the place, before any work is done for it; nothing is touched.
 
-    Also `OutputError` if `path` is one of `inputs`, or is a series within an input folder: a scan is never overwritten
-    by its own result, nor mixed with it.
+    Also `OutputError` if that would replace one of `inputs`, or mix a series with them.
     """
     path = Path(path)
-    kind = formats.output_format(path)
+    if formats.output_format(path) == formats.DICOM:
+        check_series_place(path, overwrite=overwrite, inputs=inputs)
+    else:
+        check_no_input(path, inputs)
+        check_place(path.absolute(), overwrite)
+
+
+def check_series_place(
+    path: str | os.PathLike[str], *, overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
+    """The same for a folder of DICOM files, which is replaced as a whole: no input may lie in it, nor it in one."""
     inputs = list(inputs)
     check_no_input(path, inputs)
-    for source in inputs:
-        if kind == formats.DICOM and Path(source).is_dir() and path.resolve().is_relative_to(Path(source).resolve()):
-            raise OutputError(f"{path}: lies within the input, which would then hold both; give another folder")
-    if kind == formats.DICOM:
-        check_folder_place(path.absolute(), overwrite)
-    else:
-        check_place(path.absolute(), overwrite)
+    place = Path(path).resolve()
+    for source in (Path(source).resolve() for source in inputs):
+        if place.is_relative_to(source) or source.is_relative_to(place):
+            raise OutputError(f"{path}: lies within an input, or holds one; give another folder")
+    check_folder_place(Path(path).absolute(), overwrite)
 
 
 def check_no_input(path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:

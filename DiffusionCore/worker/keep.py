@@ -83,11 +83,14 @@ def run_export(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     """Write the derived series; its identity is the source's where one is named."""
     from ..tasks.derivation import enhance_record
     from ..tasks.superres.provenance import superres_record
+    from ..volume import check_series_place
     from ..volume.dicom_read import read_dicom_source
     from ..volume.dicom_write import write_dicom_series
 
     options: ExportJob = job.options
     volume = job.volumes["volume"]
+    inputs = [] if options.source is None else [options.source]
+    check_series_place(options.folder, overwrite=options.overwrite, inputs=inputs)
     progress.stage("write DICOM")
     source = None if options.source is None else read_dicom_source(options.source, series=options.series)
     progress.advance(0.2)

@@ -16,8 +16,8 @@ from ...progress import Progress
 from ...report import write_json
 from ...report.classification import check_picture, write_classification
 from ...report.markups import ENDING, write_markups
-from ...volume import Volume, check_output, read_volume, same_file, write_volume
-from ...volume.atomic import atomic_file, check_folder_place, check_place
+from ...volume import Volume, check_output, check_series_place, read_volume, same_file, write_volume
+from ...volume.atomic import atomic_file, check_place
 from ...volume.dicom_derivation import DerivationRecord
 from ...volume.dicom_segmentation import SegmentMap, check_segmentation, write_segmentations
 from ...volume.formats import DICOM, input_format
@@ -122,7 +122,7 @@ def check_places(sources: Sequence[Path], files: ClassifyFileOptions) -> None:
         raise UsageError(f"Slicer markups end in {ENDING}, got {files.regions.name!r}")
     for name, place in outputs.items():
         if name == "segmentation":
-            check_folder_place(place.absolute(), files.overwrite)
+            check_series_place(place, overwrite=files.overwrite, inputs=sources)
         elif name in VOLUMES:
             check_output(place, overwrite=files.overwrite, inputs=sources)
         else:

@@ -227,10 +227,13 @@ def test_output_equal_to_input_is_refused_even_with_overwrite(tmp_path: Path) ->
         check_output(path)
 
 
-def test_output_folder_within_the_input_folder_is_refused(tmp_path: Path) -> None:
+def test_output_folder_within_an_input_folder_or_around_an_input_is_refused(tmp_path: Path) -> None:
     (tmp_path / "dicom").mkdir()
-    with pytest.raises(OutputError, match="lies within the input"):
+    (tmp_path / "dicom" / "1.dcm").touch()
+    with pytest.raises(OutputError, match="lies within an input"):
         check_output(tmp_path / "dicom" / "out", inputs=[tmp_path / "dicom"])
+    with pytest.raises(OutputError, match="holds one"):
+        check_output(tmp_path / "dicom", overwrite=True, inputs=[tmp_path / "dicom" / "1.dcm"])
     check_output(tmp_path / "dicom-out", inputs=[tmp_path / "dicom"])
 
 

@@ -48,6 +48,17 @@ def test_what_of_an_answer_is_no_sentence_is_not_shown_as_one(worker, mr, tmp_pa
     assert json.loads((tmp_path / "report.json").read_text()) == content
 
 
+def test_an_export_does_not_replace_the_images_it_comes_from(worker, mr, dicom, tmp_path):
+    dicom.series(tmp_path / "in", dicom.phantom(mr.shape), dicom.lps_matrix((1.0, 1.0, 1.0)), "MR")
+    before = sorted(path.read_bytes() for path in (tmp_path / "in").iterdir())
+    made = worker.result("enhance", mr, "e2", model="tiny-mr")
+    options = {"provenance": made["provenance"], "source": str(tmp_path / "in"), "overwrite": True}
+    for asker, folder in (("s", "in"), ("t", "in/out")):
+        found = ask(worker, asker, "export_dicom", {"volume": worker.put(mr)}, folder=str(tmp_path / folder), **options)
+        assert found["exit_code"] == 5
+    assert sorted(path.read_bytes() for path in (tmp_path / "in").iterdir()) == before
+
+
 def test_an_export_without_what_a_job_answered_is_refused(worker, mr, tmp_path):
     options = {"folder": str(tmp_path / "out"), "provenance": {"seed": 1}}
     found = ask(worker, "p", "export_dicom", {"volume": worker.put(mr)}, **options)
