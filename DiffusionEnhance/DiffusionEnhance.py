@@ -48,8 +48,8 @@ def register() -> None:
 
     from DiffusionCore.slicerbridge.layouts import register_layouts
 
-    register_sample_data()
     register_layouts()
+    register_sample_data()
 
 
 class DiffusionEnhanceWidget(ModuleWidget):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import slicer
 from slicer import util
 
-from DiffusionCore.slicerbridge.layouts import composite_node, restore_layout
+from DiffusionCore.slicerbridge.layouts import composite_node, restore_layout, slice_node
 from DiffusionCore.slicerbridge.overlays import colour_bar, hide_colour_bar, overlay, show_spread
 from DiffusionCore.slicerbridge.results import part
 
@@ -18,16 +17,14 @@ TITLES = {False: "saliency", True: "probability, unvalidated"}
 
 def slice_views() -> tuple[str, ...]:
     """The slice views of the layout that is shown; none in an application without a main window."""
-    manager = slicer.app.layoutManager()
-    return () if manager is None else tuple(manager.sliceViewNames())
+    nodes = util.getNodesByClass("vtkMRMLSliceNode")
+    return tuple(node.GetLayoutName() for node in nodes if node.IsMappedInLayout())
 
 
 def jump_to(place: tuple[float, float, float]) -> None:
     """Bring every slice view to a place (RAS, mm), in its middle."""
     for name in slice_views():
-        node = slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode")
-        if node is not None:
-            node.JumpSliceByCentering(*place)
+        slice_node(name).JumpSliceByCentering(*place)
 
 
 class MapViews:

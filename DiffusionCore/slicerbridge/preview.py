@@ -212,8 +212,8 @@ def place_of(view: Any) -> tuple[float, ...]:
 
 
 def shows(view: Any, node: Any) -> bool:
-    """Whether a slice view shows a volume node beneath whatever lies over it."""
-    composite = None if view.GetScene() is None else composite_of(view)
+    """Whether a slice view of the layout that is shown has a volume node beneath whatever lies over it."""
+    composite = composite_of(view) if view.GetScene() is not None and view.IsMappedInLayout() else None
     return composite is not None and composite.GetBackgroundVolumeID() == node.GetID()
 
 

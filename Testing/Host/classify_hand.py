@@ -103,9 +103,10 @@ def middle(node: Any) -> tuple[float, float, float]:
 def centre_of_views() -> list[tuple[float, float, float]]:
     """Where the middle of each slice view is, RAS mm."""
     import slicer
+    from DiffusionClassifyLib.map_views import slice_views
 
     found = []
-    for name in slicer.app.layoutManager().sliceViewNames():
+    for name in slice_views():
         matrix = slicer.mrmlScene.GetSingletonNode(name, "vtkMRMLSliceNode").GetSliceToRAS()
         found.append(tuple(matrix.GetElement(axis, 3) for axis in range(3)))
     return found

@@ -57,11 +57,11 @@ def panel(host: Any, classifiers: Any) -> Any:
 
 
 def foregrounds() -> set[tuple[str | None, float]]:
-    import slicer
+    from DiffusionClassifyLib.map_views import slice_views
 
     from DiffusionCore.slicerbridge.layouts import composite_node
 
-    found = [composite_node(name) for name in slicer.app.layoutManager().sliceViewNames()]
+    found = [composite_node(name) for name in slice_views()]
     return {(one.GetForegroundVolumeID(), round(one.GetForegroundOpacity(), 3)) for one in found}
 
 
@@ -134,6 +134,7 @@ def test_a_result_is_not_shown_in_views_that_say_before_and_after(panel: Any) ->
     layouts.show_layout(layouts.SIDE_BY_SIDE)
     panel.result.look()
     assert layouts.current_layout() == own
+    assert layouts.composite_node(layouts.after_view()).GetForegroundVolumeID() is None
 
 
 @pytest.mark.parametrize("what", ["result", "report"])

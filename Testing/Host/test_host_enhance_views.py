@@ -78,9 +78,7 @@ def picture(host: Any, width: int = 600, height: int = 300) -> np.ndarray:
 
 
 def test_before_and_after_side_by_side_at_the_same_window(host: Any, panel: Any) -> None:
-    import slicer
-
-    assert slicer.app.layoutManager().sliceViewNames() == ["DiffusionBeforeAxial", "DiffusionAfterAxial"]
+    assert host.shown_views() == ["DiffusionBeforeAxial", "DiffusionAfterAxial"]
     before, after = panel.parameters.inputVolume.GetDisplayNode(), panel.parameters.resultVolume.GetDisplayNode()
     assert_like_reference(picture(host), "enhance-side-by-side")
     before.SetWindowLevel(80, 150)
@@ -101,14 +99,14 @@ def test_the_views_scroll_together(panel: Any) -> None:
     assert other.GetSliceOffset() == pytest.approx(mine.GetSliceOffset())
 
 
-def test_the_former_layout_comes_back(panel: Any) -> None:
+def test_the_former_layout_comes_back(host: Any, panel: Any) -> None:
     import slicer
 
     from DiffusionCore.slicerbridge import layouts
 
     assert layouts.current_layout() == layouts.SIDE_BY_SIDE
     hand.click(panel.ui.threePlanesButton)
-    assert len(slicer.app.layoutManager().sliceViewNames()) == 6
+    assert len(host.shown_views()) == 6
     hand.click(panel.ui.formerLayoutButton)
     assert layouts.current_layout() == slicer.vtkMRMLLayoutNode.SlicerLayoutConventionalView
     assert (panel.ui.formerLayoutButton.enabled, panel.ui.formerLayoutButton.toolTip) == (

@@ -73,6 +73,9 @@ class qSlicerLayoutManager(QtCore.QObject):
         for node in shown:
             if node.GetID() not in self.__widgets:
                 self.__widgets[node.GetID()] = self.__made(node)
+        for identity in self.__widgets:
+            node = self.__scene.GetNodeByID(identity)
+            node.SetMappedInLayout(node in shown)
         for widget in self.__widgets.values():
             widget.setParent(None)
             widget.hide()
@@ -172,9 +175,8 @@ class qSlicerLayoutManager(QtCore.QObject):
         return self.__application_logic.GetSliceLogics()
 
     def sliceViewNames(self) -> list[str]:
-        """Of the views in the current layout, as Slicer."""
-        shown = [widget for widget in self.__of(qMRMLSliceWidget) if not widget.isHidden()]
-        return [widget.mrmlSliceNode().GetLayoutName() for widget in shown]
+        """Of every view that was ever made, as Slicer; which of them are in the layout, their nodes say."""
+        return [widget.mrmlSliceNode().GetLayoutName() for widget in self.__of(qMRMLSliceWidget)]
 
     def sliceWidget(self, name: str) -> Any:
         for widget in self.__of(qMRMLSliceWidget):

@@ -128,6 +128,11 @@ class Session:
         slicer.util.loadScene(str(path), {})
         hand.turn()
 
+    def shown_views(self) -> list[str]:
+        """Names of the slice views in the current layout."""
+        nodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+        return [node.GetLayoutName() for node in nodes if node.IsMappedInLayout()]
+
     def views_picture(self, width: int = 800, height: int = 600) -> np.ndarray:
         """(height, width, 3) uint8 of the views as the layout places them."""
         viewport = self.layout_manager.viewport()
