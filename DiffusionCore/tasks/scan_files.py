@@ -52,9 +52,7 @@ def enhance_file(
             return enhance_frames(source, target, count, options, files, progress, loaded)
         progress.stage("read")
         volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
-        for place in (target, files.uncertainty, files.trust_map):
-            if place is not None:
-                check_grid(volume, place, force=options.force)
+        check_grids(volume, target, files, force=options.force)
         result = enhance_volume(volume, options, files, progress, loaded)
         progress.stage("write")
         write_result(volume, result, target, files, options)
@@ -107,6 +105,13 @@ def check_places(source: Path, target: Path, options: EnhanceOptions, files: Fil
     places = [target, *extras.values()]
     if any(same_file(a, b) for n, a in enumerate(places) for b in places[:n]):
         raise UsageError("two results would be written to the same place; give each a name of its own")
+
+
+def check_grids(volume: Volume, target: Path, files: FileOptions, *, force: bool) -> None:
+    """Raise `OutputError` where the format of a result or a map cannot hold the scan's grid, before the work."""
+    for place in (target, files.uncertainty, files.trust_map):
+        if place is not None:
+            check_grid(volume, place, force=force)
 
 
 @contextmanager

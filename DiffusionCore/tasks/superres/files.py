@@ -13,7 +13,7 @@ from ...report import write_figure, write_json, write_page
 from ...volume import Volume, read_volume, write_volume
 from ..many_scans import Outcome, finished_before, for_each
 from ..options import FileOptions
-from ..scan_files import all_or_nothing, check_places, parse_roi
+from ..scan_files import all_or_nothing, check_grids, check_places, parse_roi
 from .options import SuperResolveOptions
 from .provenance import superres_record
 from .super_resolve import SuperResolveResult, super_resolve
@@ -41,6 +41,7 @@ def super_resolve_file(
     with all_or_nothing([target, *files.extras().values()]):
         progress.stage("read")
         volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
+        check_grids(volume, target, files, force=options.force)
         if files.roi:
             volume = part_of(volume, files.roi)
         reference = read_volume(files.reference, modality=volume.modality) if files.reference else None

@@ -369,6 +369,7 @@ TABLE = [
     Case("many into their own folder", many_into_their_own_folder, OUTPUT, "is an input"),
     Case("many into a folder that cannot be made", many_below_a_file, OUTPUT, "is a file"),
     Case("sheared grid to NIfTI", sheared, OUTPUT, ".nrrd"),
+    Case("sheared grid to NIfTI, made finer", lambda r: ["superres", *sheared(r)[1:]], OUTPUT, ".nrrd"),
     Case("qfac 0", qfac_zero, OK, "written"),
     Case("a header that names a file elsewhere", data_elsewhere, INPUT, "not in a file beside it"),
     Case("report equal to input", lambda r: plain(r, r.head, "--report", r.head, "--overwrite"), OUTPUT, "is an input"),
