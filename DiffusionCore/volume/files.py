@@ -138,8 +138,10 @@ def check_series_place(
     check_no_input(path, inputs)
     place = Path(path).resolve()
     for source in (Path(source).resolve() for source in inputs):
-        if place.is_relative_to(source) or source.is_relative_to(place):
-            raise OutputError(f"{path}: lies within an input, or holds one; give another folder")
+        if place.is_relative_to(source):
+            raise OutputError(f"{path}: lies within an input, which would then hold both; give another folder")
+        if source.is_relative_to(place):
+            raise OutputError(f"{path}: holds an input, which is never changed; give another folder")
     check_folder_place(Path(path).absolute(), overwrite)
 
 

@@ -232,7 +232,7 @@ def test_output_folder_within_an_input_folder_or_around_an_input_is_refused(tmp_
     (tmp_path / "dicom" / "1.dcm").touch()
     with pytest.raises(OutputError, match="lies within an input"):
         check_output(tmp_path / "dicom" / "out", inputs=[tmp_path / "dicom"])
-    with pytest.raises(OutputError, match="holds one"):
+    with pytest.raises(OutputError, match="holds an input"):
         check_output(tmp_path / "dicom", overwrite=True, inputs=[tmp_path / "dicom" / "1.dcm"])
     check_output(tmp_path / "dicom-out", inputs=[tmp_path / "dicom"])
 
