@@ -134,12 +134,11 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 
     def __row_of(self, before: str, rows: list[str]) -> int:
         """The row that is chosen when the list has become another, as by QComboBox and qMRMLNodeComboBox: what was chosen
-        stays; where it is gone, the one above it, above the first the last; of a list that was empty the first."""
+        stays; where it is gone, the one above it, and none if it was the first; of a list that was empty the first."""
         if before in self.__ids:
             return self.__ids.index(before)
         if before in rows:
-            row = rows.index(before)
-            return min(row, len(self.__ids)) - 1 if row else len(self.__ids) - 1
+            return min(rows.index(before), len(self.__ids)) - 1
         return 0 if self.__ids and not rows else -1
 
     def __rename(self) -> None:
