@@ -58,7 +58,8 @@ def expected_in_words(parameters: Any, seconds: Mapping[str, float | None]) -> s
     time = seconds[parameters.preset]
     if time is None:
         return UNKNOWN[task]
-    waiting = 0 if task == "synthesize" else len(queue_of(parameters))
+    others = [node for node in queue_of(parameters) if node is not parameters.inputVolume]
+    waiting = 0 if task == "synthesize" else len(others)
     more = f", and {waiting} more after it" if waiting else ""
     return f"about {seconds_in_words(time)} on {DEVICES.get(parameters.device, parameters.device)}{more}"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import qt
 
+from DiffusionCore.errors import DiffusionCoreError
 from DiffusionCore.slicerbridge import layouts
 from DiffusionCore.slicerbridge.expected import SpeedMeasurement, learn_from_run
 from DiffusionCore.slicerbridge.installed import installed_cards
@@ -27,6 +28,7 @@ from .result_group import ResultGroup
 from .runs import jobs_of
 from .synthesis import show_synthetic, synthesis_job
 from .task_group import TaskGroup, task_of
+from .waiting import wait_no_more
 
 APPLY = {
     "enhance": "Enhance the volume; it is not changed, the result comes beside it.",
@@ -172,9 +174,11 @@ class EnhancePanel(ModulePanel):
         qt.QTimer.singleShot(0, lambda: learn_from_run(made, device))
         if parameters is None:
             return
+        source = part(result, INPUT)
+        wait_no_more(parameters, source)
         if is_synthetic(result) and is_synthetic(parameters.inputVolume):
             parameters.inputVolume = first_volume()  # a selector takes the only volume there is by itself
-        if is_synthetic(result) or part(result, INPUT) is parameters.inputVolume or parameters.resultVolume is None:
+        if is_synthetic(result) or source is parameters.inputVolume or parameters.resultVolume is None:
             parameters.resultVolume = result
             qt.QTimer.singleShot(0, lambda: self._show_result(result))
 
@@ -198,7 +202,7 @@ class EnhancePanel(ModulePanel):
         node = self.parameters.inputVolume
         try:
             volume = self.scans.volume(node, self.parameters.modality)
-        except Exception:
+        except (ValueError, DiffusionCoreError):  # what cannot be worked on; Apply says why
             return None
         options = enhance_options(self.parameters)
         for name in ("trust", "modality"):

@@ -27,7 +27,7 @@ def jobs_of(parameters: Any, scans: Scans, done: Callable[[Any, Mapping[str, Any
     """The jobs that a parameter node asks for; `done` is called with each result's node and the task's answer."""
     found = []
     first = parameters.inputVolume
-    for node in [first, *queue_of(parameters)]:
+    for node in [first, *(one for one in queue_of(parameters) if one is not first)]:
         if node is first and parameters.allFrames and browser_of(node) is not None:
             found += frame_jobs(parameters, scans, done)
         else:

@@ -17,6 +17,14 @@ def queue_of(parameters: Any) -> list[Any]:
     return [one for one in found if one is not None and one.GetScene() is not None]
 
 
+def wait_no_more(parameters: Any, node: Any) -> None:
+    """Let a volume node go from the list; it is done."""
+    waiting = queue_of(parameters)
+    others = [one for one in waiting if one is not node]
+    if len(others) < len(waiting):
+        set_queue(parameters, others)
+
+
 def set_queue(parameters: Any, nodes: Sequence[Any]) -> None:
     """Let these volume nodes wait, in place of those that did."""
     node = parameters.parameterNode

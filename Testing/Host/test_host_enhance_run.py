@@ -256,19 +256,20 @@ def test_a_single_slice_where_a_person_insists(panel: Any, head: Any) -> None:
 
 
 def test_several_volumes_one_of_them_bad(panel: Any, head: Any) -> None:
-    from DiffusionEnhanceLib.waiting import set_queue
+    from DiffusionEnhanceLib.waiting import queue_of, set_queue
 
     from DiffusionCore.slicerbridge.results import INPUT, part, results_of
 
     bad = panel_hand.volume(np.full((8, 16, 16), 7, np.int16), "flat")
     good = panel_hand.small_head("MRHeadReference")
-    set_queue(panel.parameters, [bad, good])
+    set_queue(panel.parameters, [bad, good, head])
     hand.turn()
     panel_hand.apply(panel)
     assert panel.ui.stateLabel.text.startswith("failed: 1 of 3 scans failed; flat: ")
     assert [node.GetName() for node in results_of(head)] == ["MRHeadNoisy enhanced"]
     assert [node.GetName() for node in results_of(good)] == ["MRHeadReference enhanced"]
     assert part(panel.parameters.resultVolume, INPUT) is head
+    assert queue_of(panel.parameters) == [bad]  # may be tried again
     hand.set_value(panel.ui.inputSelector, good)
     assert part(panel.parameters.resultVolume, INPUT) is good
 
