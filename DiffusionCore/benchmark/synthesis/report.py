@@ -131,7 +131,7 @@ def evenly(images: np.ndarray, count: int) -> np.ndarray:
 
 
 def _row(result: ArmResult, title: str) -> tuple[str, ...]:
-    cells = [f"{result.mean('memorised'):.0%}" if f == "memorised" else result.cell(f) for f in COLUMNS]
+    cells = [result.cell(figure) for figure in COLUMNS]
     extra = ["–" if value != value else f"{value:.3g}" for value in (result.seconds, result.alone, result.hours)]
     return (title, *cells, *extra)
 

@@ -41,12 +41,14 @@ class ArmResult:
             return math.nan
         return float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
 
-    def cell(self, figure: str, digits: int = 3) -> str:
-        """Mean ± half width of the interval; of real images the mean alone, since their sets share the subjects."""
+    def cell(self, figure: str) -> str:
+        """Mean ± half width of the interval, shares in percent; of real images the mean alone, since their sets share the
+        subjects."""
         mean, half = self.mean(figure), math.nan if self.real else self.half_width(figure)
         if math.isnan(mean):
             return "–"
-        return f"{mean:.{digits}g}" if math.isnan(half) else f"{mean:.{digits}g} ± {half:.2g}"
+        of_mean, of_half = (".0%", ".0%") if figure == "memorised" else (".3g", ".2g")
+        return f"{mean:{of_mean}}" if math.isnan(half) else f"{mean:{of_mean}} ± {half:{of_half}}"
 
 
 @dataclass(frozen=True)

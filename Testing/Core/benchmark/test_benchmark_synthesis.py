@@ -132,6 +132,8 @@ def test_intervals_over_sampling_seeds():
     assert result.half_width("kernel") == pytest.approx(4.3027 / np.sqrt(3), rel=1e-4)
     assert ArmResult("a", "a", True, (figures(),)).cell("kernel") == "0.5"
     assert ArmResult("real", "real", False, result.figures, real=True).cell("kernel") == "2"
+    copied = ArmResult("a", "a", True, tuple(figures(memorised=share) for share in (0.04, 0.05, 0.06)))
+    assert copied.cell("memorised") == "5% ± 2%"
 
 
 def test_arms_differ_by_as_much_as_their_seeds_allow():
