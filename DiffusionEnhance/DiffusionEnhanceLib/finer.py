@@ -41,8 +41,7 @@ def finer_of(parameters: Any, look: Any, cards: Iterable[Any]) -> Finer:
     try:
         volume, grid = finer_grid_of(parameters)
     except (ValueError, DiffusionCoreError) as error:
-        sentence = str(error)
-        return Finer(f"{sentence[:1].upper()}{sentence[1:]}.")
+        return Finer(sentence_of(error))
     patterns = tuple(pattern for _axes, pattern in axis_groups(volume.spacing, grid.factors))
     able = {
         axes for card in cards if card.modality == look.modality and card.resolution for axes in card.resolution.axes
@@ -57,6 +56,12 @@ def finer_of(parameters: Any, look: Any, cards: Iterable[Any]) -> Finer:
     if image is not None and tuple(reversed(image.GetDimensions())) != grid.shape:
         return Finer("The reference is not on the finer grid; resample it first, or choose none.", patterns)
     return Finer("", patterns, math.prod(grid.shape), in_words(grid, volume.spacing))
+
+
+def sentence_of(error: Exception) -> str:
+    """What an error says, as a sentence of its own."""
+    words = str(error)
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def finer_grid_of(parameters: Any) -> tuple[Any, Any]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 from .expectation import region_voxels
-from .finer import finer_of
+from .finer import finer_of, sentence_of
 from .task_group import VERBS, is_flat, task_of, why_no_task
 
 
@@ -55,6 +54,8 @@ def outlook(parameters: Any, look: Any, how: Any) -> Outlook:
         return Outlook("The reference is not on the volume's grid; resample it first, or choose none.", card)
     voxels = look.voxels
     if parameters.roi is not None:
-        with contextlib.suppress(ValueError):  # a box that is not placed yet: Apply says so
+        try:
             voxels = region_voxels(parameters.inputVolume, parameters.roi)
+        except ValueError as error:
+            return Outlook(sentence_of(error), card)
     return Outlook("", card, voxels)

@@ -239,6 +239,10 @@ def test_a_new_box_is_the_middle_half_and_the_time_follows_its_size(panel: Any) 
     roi.SetSize(72, 64, 40)
     hand.turn()
     assert panel.ui.expectedLabel.text == "about 80 s on this computer"
+    roi.SetCenter(900, 0, 0)
+    hand.turn()
+    assert not panel.ui.applyButton.enabled
+    assert panel.ui.applyButton.toolTip.startswith("The box lies outside the scan")
 
 
 def test_the_sample_data_are_registered_and_load_by_their_button(host: Any) -> None:
