@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from DiffusionCore.benchmark.classify.datasets import Dataset
 from DiffusionCore.benchmark.classify.outcome import ClassifyBenchmark
 from DiffusionCore.benchmark.classify.results import ArmResult, shown
 from DiffusionCore.benchmark.classify.spoiling import LEVELS, WORDS
+from DiffusionCore.benchmark.markdown_table import markdown_table
 
 MAIN = ("AUC", "accuracy", "balanced accuracy")
 REST = ("precision", "recall", "specificity", "F1", "calibration error", "Brier score")
@@ -23,18 +24,20 @@ def write_markdown(
         f"# Classification: {data.source.title}",
         introduction(data, found, minutes, seeds),
         "## Gates",
-        table(("gate", "wanted", "measured", "verdict"), [tuple(vars(gate).values()) for gate in found.gates]),
+        markdown_table(("gate", "wanted", "measured", "verdict"), [tuple(vars(gate).values()) for gate in found.gates]),
         "## Figures on test cases",
         f"Mean over the seeds, 95 % bootstrap interval {found.results[0].figures['AUC'].label}. Thresholds and temperatures "
         "are chosen on validation cases by one rule for all arms.",
-        table(("arm", *MAIN), [(r.arm.title, *(shown(r.figures[n]) for n in MAIN)) for r in found.results]),
-        table(("arm", *REST), [(r.arm.title, *(shown(r.figures[n]) for n in REST)) for r in found.results]),
+        markdown_table(("arm", *MAIN), [(r.arm.title, *(shown(r.figures[n]) for n in MAIN)) for r in found.results]),
+        markdown_table(("arm", *REST), [(r.arm.title, *(shown(r.figures[n]) for n in REST)) for r in found.results]),
         "## Beside ours",
         "Ours less the other's AUC, the same subjects drawn for both; McNemar's exact test of the answers, seed by seed: "
         "cases that only ours, and that only the other, answered rightly. It takes cases as independent.",
-        table(("arm", "AUC, ours less this", "McNemar"), [beside(r) for r in found.results if r.gain is not None]),
+        markdown_table(
+            ("arm", "AUC, ours less this", "McNemar"), [beside(r) for r in found.results if r.gain is not None]
+        ),
         "## What they cost",
-        table(
+        markdown_table(
             ("arm", "parameters", "minutes of training", "temperature"),
             [
                 (
@@ -48,13 +51,13 @@ def write_markdown(
         ),
         "## Against noise",
         f"AUC at levels of: {WORDS[data.source.kind]}.",
-        table(
+        markdown_table(
             ("arm", "none", *(f"{level:g}" for level in LEVELS[data.source.kind])),
             [(r.arm.title, shown(r.figures["AUC"]), *map(shown, r.noisy)) for r in found.results],
         ),
         "## Sampling steps",
         "On validation cases, the first seed, its card's number of samples; spread 0: all points of the grid share a timestep.",
-        table(
+        markdown_table(
             ("steps", "spread", "AUC", "Brier score", "seconds a case"),
             [(p.steps, f"{p.spread:g}", f"{p.auc:.4f}", f"{p.brier:.4f}", f"{p.seconds:.4f}") for p in found.curve],
         ),
@@ -120,13 +123,7 @@ def familiarity(found: ClassifyBenchmark) -> str:
     rates = found.familiar
     rows = [("test cases of this data set (false alarms)", f"{rates.false_alarms:.1%} stopped")]
     rows += [(name, f"{miss:.0%} not noticed") for name, miss in rates.misses.items()]
-    return table(("images", "error"), rows)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
+    return markdown_table(("images", "error"), rows)
 
 
 def write_csv(path: Path, results: Sequence[ArmResult], data: Dataset) -> None:
