@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError, OutputError, UsageError
+from ..volume.formats import is_folder
 from .card import Card, NetworkSpec, read_card, write_card
 from .weights_file import WEIGHTS, load_weights, save_weights
 
@@ -77,6 +78,13 @@ def list_models() -> list[tuple[Card, Path]]:
     return found
 
 
+def is_model(folder: Path) -> bool:
+    """Whether a model lies there; False too where the name is too long or may not be looked at."""
+    with contextlib.suppress(OSError):
+        return (folder / CARD).is_file()
+    return False
+
+
 def find_model(name_or_path: str | Path) -> Path:
     """The folder of a model given by name or path. Raises `ModelError` naming the installed ones if there is none."""
     path = Path(name_or_path)
@@ -86,13 +94,13 @@ def find_model(name_or_path: str | Path) -> Path:
         )
     if path.name == CARD or path.name == WEIGHTS:
         path = path.parent
-    if (path / CARD).is_file():
+    if is_model(path):
         return path
-    if path.is_dir():
-        raise ModelError(f"{path.name} is not a model: a model is a folder with {CARD} and {WEIGHTS}")
+    if is_folder(path):
+        raise ModelError(f"{path.absolute().name} is not a model: a model is a folder with {CARD} and {WEIGHTS}")
     if path.name == str(name_or_path):
         for root in (bundled_folder(), user_folder()):
-            if (root / path.name / CARD).is_file():
+            if is_model(root / path.name):
                 return root / path.name
     names = ", ".join(card.name for card, _ in list_models()) or "none"
     raise ModelError(f"no model {str(name_or_path)!r}; installed: {names}")

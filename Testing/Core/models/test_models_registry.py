@@ -84,6 +84,11 @@ def test_an_unknown_name_lists_what_is_there(installed):
         find_model("nobody")
 
 
+def test_a_name_that_no_file_can_have_is_unknown_too(installed):
+    with pytest.raises(ModelError, match="no model"):
+        find_model(300 * "x")
+
+
 def test_a_name_is_no_way_out_of_the_folder(installed, folder):
     with pytest.raises(ModelError):
         find_model("../nobody")
