@@ -255,47 +255,6 @@ def test_a_single_slice_where_a_person_insists(panel: Any, head: Any) -> None:
     assert "needs several slices" in panel.ui.warningsLabel.text
 
 
-def test_several_volumes_one_of_them_bad(panel: Any, head: Any) -> None:
-    from DiffusionEnhanceLib.waiting import queue_of, set_queue
-
-    from DiffusionCore.slicerbridge.results import INPUT, part, results_of
-
-    bad = panel_hand.volume(np.full((8, 16, 16), 7, np.int16), "flat")
-    good = panel_hand.small_head("MRHeadReference")
-    set_queue(panel.parameters, [bad, good, head])
-    hand.turn()
-    panel_hand.apply(panel)
-    assert panel.ui.stateLabel.text.startswith("failed: 1 of 3 scans failed; flat: ")
-    assert [node.GetName() for node in results_of(head)] == ["MRHeadNoisy enhanced"]
-    assert [node.GetName() for node in results_of(good)] == ["MRHeadReference enhanced"]
-    assert part(panel.parameters.resultVolume, INPUT) is head
-    assert queue_of(panel.parameters) == [bad]  # may be tried again
-    hand.set_value(panel.ui.inputSelector, good)
-    assert part(panel.parameters.resultVolume, INPUT) is good
-
-
-def test_a_sequence_frame_by_frame(panel: Any, head: Any) -> None:
-    import slicer
-
-    reference = panel_hand.small_head("MRHeadReference")
-    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Perfusion")
-    sequence.SetDataNodeAtValue(head, "0")
-    sequence.SetDataNodeAtValue(reference, "1")
-    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
-    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
-    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-    proxy = browser.GetProxyNode(sequence)
-    hand.set_value(panel.ui.inputSelector, proxy)
-    panel_hand.ready(panel)
-    assert panel.ui.allFramesCheckBox.text == "Every frame of the sequence (2)"
-    hand.set_value(panel.ui.allFramesCheckBox, True)
-    panel_hand.apply(panel)
-    assert panel.ui.stateLabel.text == "finished: 2 scans"
-    made = [node for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode") if node is not sequence]
-    assert [node.GetNumberOfDataNodes() for node in made] == [2]
-    assert browser.GetProxyNode(made[0]) is panel.parameters.resultVolume
-
-
 def test_the_application_answers_all_the_time(panel: Any) -> None:
     panel_hand.apply(panel)
     hand.click(panel.ui.formerLayoutButton)

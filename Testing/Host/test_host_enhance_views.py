@@ -7,63 +7,14 @@ from typing import Any
 import numpy as np
 import panel_hand
 import pytest
+import result_hand
 from slicer_host import hand
 from slicer_host.pictures import assert_like_reference
-
-METRICS = {
-    "without_reference": {"noise before, grey levels": 14.0, "noise after, grey levels": 2.0, "SNR before": 12.0, "note": "-"},
-    "reference": {"before": {"PSNR, dB": 23.0, "measured in": "tissue"}, "after": {"PSNR, dB": 33.0, "measured in": "tissue"}},
-}  # fmt: skip
-
-JUDGED = {
-    "share": 0.01,
-    "bias": {
-        "mean": {"name": "mean of tissue", "unit": "grey levels", "before": 150.0, "after": 149.5},
-        "volumes": [{"name": "bright tissue", "unit": "mL", "before": 90.0, "after": 89.0}],
-    },
-    "findings": [
-        {"kind": "structure", "alarm": True, "sentence": "what was removed is not only noise"},
-        {"kind": "bias", "alarm": False, "sentence": "the mean of tissue stayed"},
-    ],
-}
-
-
-def answer(head: Any, clean: Any) -> dict[str, Any]:
-    """What the worker would have answered, had it found nearly the truth. A little noise stays: the clean sample is a
-    stretched 8-bit image, whose own histogram is a comb."""
-    from DiffusionCore.slicerbridge.overlays import ijk_to_ras
-    from DiffusionCore.volume import Volume
-
-    matrix, noisy, truth = ijk_to_ras(head), panel_hand.voxels_of(head), panel_hand.voxels_of(clean)
-    voxels = np.rint(0.9 * truth + 0.1 * noisy).astype(truth.dtype)
-    k, j, i = np.indices(voxels.shape)
-    ball = ((k - 20) ** 2 + (j - 30) ** 2 + (i - 20) ** 2 < 36).astype(np.float32)
-    return {
-        "volume": Volume(voxels, matrix, "MR"),
-        "uncertainty": Volume((1 + 3 * ball + 0.02 * i).astype(np.float32), matrix, "MR"),
-        "trust": {"structure": Volume(8 * ball - 6 * ball[:, ::-1, ::-1], matrix, "OTHER"), **JUDGED},
-        "metrics": METRICS,
-        "warnings": ["the noise is correlated between neighbouring voxels, so that part of it may remain"],
-        "provenance": {"sigma": {"value": 14.0}, "input": {"modality": "MR"}},
-    }
 
 
 @pytest.fixture
 def panel(host: Any) -> Any:
-    import slicer
-
-    from DiffusionCore.slicerbridge.results import keep_result
-
-    head, clean = panel_hand.small_head(), panel_hand.small_head("MRHeadReference")
-    panel = panel_hand.open_panel(host)
-    values = answer(head, clean)
-    slicer.mrmlScene.RemoveNode(clean)
-    hand.set_value(panel.ui.inputSelector, head)
-    panel_hand.ready(panel)
-    words = {"uncertainty": "uncertainty", "residual": "residual structure"}
-    panel.done(keep_result("MRHeadNoisy enhanced", head, values, words), values)
-    hand.run_for(0.05)
-    return panel
+    return result_hand.open_panel(host)
 
 
 def picture(host: Any, width: int = 600, height: int = 300) -> np.ndarray:
@@ -225,98 +176,6 @@ def _place(line: Any, number: int) -> list[float]:
     place = [0.0, 0.0, 0.0]
     line.GetNthControlPointPositionWorld(number, place)
     return place
-
-
-def test_the_result_gone_takes_its_buttons_along(panel: Any) -> None:
-    import slicer
-
-    hand.click(panel.ui.wipeButton)
-    slicer.mrmlScene.RemoveNode(panel.parameters.resultVolume)
-    hand.run_for(0.05)
-    for name in ("wipeButton", "sideBySideButton", "reportButton"):
-        button = getattr(panel.ui, name)
-        assert (button.enabled, button.toolTip) == (False, "There is no result yet.")
-
-
-def test_a_map_of_a_result_is_no_scan(panel: Any) -> None:
-    """A selector whose node is removed takes the one above by itself: it may be one."""
-    import slicer
-
-    from DiffusionCore.slicerbridge.results import RESIDUAL, part
-    from DiffusionCore.slicerbridge.scans import first_volume
-
-    scan, below = panel.parameters.inputVolume, panel_hand.small_head("MRHeadReference")
-    hand.set_value(panel.ui.inputSelector, below)
-    residual = part(panel.parameters.resultVolume, RESIDUAL)
-    slicer.mrmlScene.RemoveNode(below)
-    hand.run_for(0.05)
-    assert panel.ui.inputSelector.currentNode() is residual
-    reason = "This is the residual structure of a result; choose a scan."
-    assert (panel.ui.applyButton.enabled, panel.ui.applyButton.toolTip) == (False, reason)
-    assert first_volume() is scan
-    slicer.mrmlScene.RemoveNode(scan)
-    assert first_volume() is panel.parameters.resultVolume  # the only one left that looks like a scan
-
-
-def test_a_scene_comes_back_with_result_overlays_table_and_choices(host: Any, panel: Any, tmp_path: Any) -> None:
-    import slicer
-
-    from DiffusionCore.slicerbridge.results import DIFFERENCE, INPUT, RESIDUAL, TABLE, UNCERTAINTY, part
-
-    hand.click(panel.ui.differenceButton)
-    hand.click(panel.ui.differenceButton)
-    hand.set_value(panel.ui.strengthSlider, 0.7)
-    after = panel_hand.voxels_of(panel.parameters.resultVolume).copy()
-    saved = host.save_scene(tmp_path / "scene.mrb")
-    host.clear_scene()
-    assert panel.ui.applyButton.toolTip == "Choose a volume first."
-    host.load_scene(saved)
-    hand.run_for(0.1)
-    result = panel.parameters.resultVolume
-    assert result.GetName() == "MRHeadNoisy enhanced"
-    np.testing.assert_array_equal(panel_hand.voxels_of(result), after)
-    assert part(result, INPUT) is panel.parameters.inputVolume
-    for role in (UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE):
-        assert part(result, role) is not None, role
-    assert panel.ui.strengthSlider.value == pytest.approx(0.7)
-    assert panel.ui.metricsTable.rowCount == 6
-    assert panel.ui.warningsLabel.text.startswith("⚠ what was removed")
-    hand.click(panel.ui.uncertaintyButton)
-    assert panel.ui.legendLabel.text.startswith("uncertainty: violet 0")
-    assert slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []
-
-
-def test_a_scene_saved_while_a_wipe_is_looked_at_comes_back_with_it(host: Any, panel: Any, tmp_path: Any) -> None:
-    from DiffusionCore.slicerbridge.layouts import THREE_PLANES, after_view, composite_node, current_layout
-
-    def background() -> str:
-        import slicer
-
-        return slicer.mrmlScene.GetNodeByID(composite_node(after_view("Coronal")).GetBackgroundVolumeID()).GetName()
-
-    hand.click(panel.ui.threePlanesButton)
-    hand.click(panel.ui.wipeButton)
-    hand.set_value(panel.ui.wipeSlider, 80)
-    saved = host.save_scene(tmp_path / "scene.mrb")
-    host.load_scene(saved)
-    hand.run_for(0.1)
-    assert (current_layout(), panel.ui.wipeButton.checked, panel.ui.wipeSlider.value) == (THREE_PLANES, True, 80)
-    assert background() == "MRHeadNoisy enhanced wipe"
-    hand.click(panel.ui.wipeButton)
-    assert background() == "MRHeadNoisy enhanced"
-
-
-def test_a_scene_saved_in_one_of_our_layouts_has_views_before_the_module_is_opened(host: Any) -> None:
-    import slicer
-
-    from DiffusionCore.slicerbridge.layouts import OURS
-
-    node = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
-    for arrangement in OURS:
-        node.SetLayoutDescription(arrangement, "")  # as in an application that has just started
-    host.load_module("DiffusionEnhance")
-    host.started()
-    assert all(node.IsLayoutDescription(arrangement) for arrangement in OURS)
 
 
 def test_the_panel_s_picture(host: Any, panel: Any) -> None:
