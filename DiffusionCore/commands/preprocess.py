@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..progress import Progress
@@ -13,6 +15,9 @@ from ..tasks.preprocess_options import PreprocessOptions, check_together
 from .arguments import Parser, add_options, add_output_arguments, options_from
 from .console import console_progress
 from .tables import print_json
+
+if TYPE_CHECKING:
+    from ..volume import Volume
 
 
 def main(argv: list[str]) -> int:
@@ -69,16 +74,19 @@ def cut_patches(given: argparse.Namespace, options: PreprocessOptions, progress:
     check_no_input(given.output, scans)
     size = options.patches[::-1]
     stride = (options.stride or options.patches)[::-1]
-    volumes = {}
-    progress.stage("read")
-    for number, scan in enumerate(scans):
-        progress.advance(number / len(scans))
-        name = stem_of(scan)
-        subject = name if name not in volumes else f"{name}_{number}"
-        volumes[subject] = prepared(scan, options)
     progress.stage("cut")
+
+    def volumes() -> Iterator[tuple[str, Volume]]:
+        names = set()
+        for number, scan in enumerate(scans):
+            progress.advance(number / len(scans))
+            name = stem_of(scan)
+            subject = name if name not in names else f"{name}_{number}"
+            names.add(subject)
+            yield subject, prepared(scan, options)
+
     write_patches(
-        volumes,
+        volumes(),
         given.output,
         size,
         stride if len(stride) == len(size) else stride * len(size),

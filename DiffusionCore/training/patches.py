@@ -7,7 +7,7 @@ of strings, whose each patch is; attributes `size`, `stride`, `modality`, `spaci
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -36,7 +36,7 @@ class StoredPatches:
 
 
 def write_patches(
-    volumes: Mapping[str, Volume],
+    volumes: Iterable[tuple[str, Volume]],
     path: str | Path,
     size: Sequence[int],
     stride: Sequence[int],
@@ -44,7 +44,9 @@ def write_patches(
     foreground: float = 0.05,
     overwrite: bool = False,
 ) -> Path:
-    """Cut every volume of `volumes` (subject -> Volume) into patches of `size` every `stride` voxels, into one HDF5 file.
+    """Cut every one of `volumes` (subject, Volume) into patches of `size` every `stride` voxels, into one HDF5 file.
+
+    Volumes are asked for one by one, so that there need be room for one only.
 
     Each volume is normalised first (MR: p99.5, CT: HU / 1000) and kept as float32, so that the file needs no scale per
     subject; a patch is kept if more than `foreground` of its voxels are tissue (MR: over 5 % of the scale; CT: over
@@ -54,12 +56,6 @@ def write_patches(
     import h5py
 
     size, stride = _checked(size, stride)
-    if not volumes:
-        raise UsageError("there are no volumes to cut into patches")
-    modalities = {volume.modality for volume in volumes.values()}
-    if len(modalities) > 1:
-        raise InputError(f"one patch file holds one modality, got {', '.join(sorted(modalities))}")
-    modality = modalities.pop()
     full = size if len(size) == 3 else (1, *size)
     path = Path(path)
     with atomic_file(path, overwrite=overwrite) as temporary, h5py.File(temporary, "w") as file:
@@ -67,20 +63,26 @@ def write_patches(
         stored = file.create_dataset(
             "patches", (0, *size), "float32", maxshape=(None, *size), chunks=(1, *size), compression="lzf"
         )
-        subjects: list[str] = []
-        for subject, volume in volumes.items():
+        subjects, spacings, modality = [], [], ""
+        for subject, volume in volumes:
+            modality = modality or volume.modality
+            if volume.modality != modality:
+                raise InputError(f"one patch file holds one modality, got {modality} and {volume.modality}")
+            spacings.append(volume.spacing)
             kept = _cut(subject, volume, full, stride, foreground)
             stored.resize(len(stored) + len(kept), axis=0)
             if kept:
                 stored[-len(kept) :] = np.stack(kept).reshape(-1, *size)
             subjects += [subject] * len(kept)
+        if not spacings:
+            raise UsageError("there are no volumes to cut into patches")
         if not subjects:
             raise InputError("no patch has enough tissue; take larger patches or a lower foreground share")
         file.create_dataset("subjects", data=np.array(subjects, dtype=h5py.string_dtype()))
         attributes = {"size": size, "stride": stride, "modality": modality, "offset": 0.0, "scale": 1.0}
         for name, value in attributes.items():
             file.attrs[name] = value
-        file.attrs["spacing"] = np.median([volume.spacing for volume in volumes.values()], axis=0)
+        file.attrs["spacing"] = np.median(spacings, axis=0)
     return path
 
 

@@ -22,7 +22,7 @@ def volume(*shape: int, modality: str = "CT") -> Volume:
 
 def test_patches_are_the_volume_by_size_and_stride_with_one_more_at_the_end(tmp_path):
     scan = volume(1, 4, 7)
-    stored = read_patches(write_patches({"s": scan}, tmp_path / "p.h5", (4, 4), (4, 2)))
+    stored = read_patches(write_patches({"s": scan}.items(), tmp_path / "p.h5", (4, 4), (4, 2)))
     firsts = [0, 2, 3]  # 4 would leave the patch; 3 covers the last column
     expected = np.stack([scan.voxels[0, :, i : i + 4] / 1000 for i in firsts])
     assert stored.patches == pytest.approx(expected)
@@ -31,7 +31,7 @@ def test_patches_are_the_volume_by_size_and_stride_with_one_more_at_the_end(tmp_
 
 
 def test_the_file_says_how_it_was_cut(tmp_path):
-    write_patches({"a": volume(4, 4, 4), "b": volume(4, 4, 4)}, tmp_path / "p.h5", (2, 4, 4), (2, 4, 4))
+    write_patches({"a": volume(4, 4, 4), "b": volume(4, 4, 4)}.items(), tmp_path / "p.h5", (2, 4, 4), (2, 4, 4))
     with h5py.File(tmp_path / "p.h5") as file:
         assert file["patches"].shape == (4, 2, 4, 4)
         assert file.attrs["size"].tolist() == [2, 4, 4]
@@ -45,7 +45,7 @@ def test_mr_is_scaled_by_its_99_5th_percentile_and_empty_patches_are_left_out(tm
     voxels = np.zeros((1, 8, 8), np.float32)
     voxels[0, :, :4] = 50.0
     scan = Volume(voxels, np.eye(4), "MR")
-    stored = read_patches(write_patches({"s": scan}, tmp_path / "p.h5", (8, 4), (8, 4)))
+    stored = read_patches(write_patches({"s": scan}.items(), tmp_path / "p.h5", (8, 4), (8, 4)))
     assert stored.patches.shape == (1, 8, 4)
     assert (stored.patches == 1.0).all()
 
@@ -61,20 +61,22 @@ def test_mr_is_scaled_by_its_99_5th_percentile_and_empty_patches_are_left_out(tm
 )
 def test_what_can_not_be_cut_is_said_and_leaves_no_file(tmp_path, size, stride, error, sentence):
     with pytest.raises(error, match=sentence):
-        write_patches({"s": volume(4, 4, 4)}, tmp_path / "p.h5", size, stride)
+        write_patches({"s": volume(4, 4, 4)}.items(), tmp_path / "p.h5", size, stride)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_modalities_do_not_mix(tmp_path):
     with pytest.raises(InputError, match="one modality"):
-        write_patches({"a": volume(4, 4, 4), "b": volume(4, 4, 4, modality="MR")}, tmp_path / "p.h5", (4, 4), (4, 4))
+        write_patches(
+            {"a": volume(4, 4, 4), "b": volume(4, 4, 4, modality="MR")}.items(), tmp_path / "p.h5", (4, 4), (4, 4)
+        )
 
 
 def test_a_file_that_is_there_is_not_overwritten_unasked(tmp_path):
-    path = write_patches({"a": volume(4, 4, 4)}, tmp_path / "p.h5", (4, 4), (4, 4))
+    path = write_patches({"a": volume(4, 4, 4)}.items(), tmp_path / "p.h5", (4, 4), (4, 4))
     with pytest.raises(OutputError):
-        write_patches({"a": volume(4, 4, 4)}, path, (4, 4), (4, 4))
-    write_patches({"a": volume(4, 4, 4)}, path, (4, 4), (4, 4), overwrite=True)
+        write_patches({"a": volume(4, 4, 4)}.items(), path, (4, 4), (4, 4))
+    write_patches({"a": volume(4, 4, 4)}.items(), path, (4, 4), (4, 4), overwrite=True)
 
 
 def test_what_is_no_patch_file_is_said(tmp_path):
@@ -87,7 +89,7 @@ def test_what_is_no_patch_file_is_said(tmp_path):
 
 @pytest.mark.parametrize("size", [(4, 4), (2, 4, 4)])
 def test_training_reads_them(world, tmp_path, size):
-    write_patches({"a": volume(4, 8, 8)}, tmp_path / "p.h5", size, size)
+    write_patches({"a": volume(4, 8, 8)}.items(), tmp_path / "p.h5", size, size)
     (tmp_path / "split.json").write_text(json.dumps({"train": [{"file": "p.h5", "subject": "a"}]}))
     overrides = [f"data.split={tmp_path / 'split.json'}", f"data.root={tmp_path}", "data.target=hdf5_patches"]
     overrides += ["data.normalisation=hu", f"data.patch={list(size)}", "validation.size=null"]
@@ -99,7 +101,7 @@ def test_training_reads_them(world, tmp_path, size):
 
 
 def test_patches_of_ct_are_not_taken_for_mr(world, tmp_path):
-    write_patches({"a": volume(4, 8, 8)}, tmp_path / "p.h5", (4, 4), (4, 4))
+    write_patches({"a": volume(4, 8, 8)}.items(), tmp_path / "p.h5", (4, 4), (4, 4))
     (tmp_path / "split.json").write_text(json.dumps({"train": [{"file": "p.h5", "subject": "a"}]}))
     overrides = [f"data.split={tmp_path / 'split.json'}", f"data.root={tmp_path}", "data.target=hdf5_patches"]
     config = load_config(world / "tiny.yaml", [*overrides, "data.patch=[4, 4]", "validation.size=null"])
