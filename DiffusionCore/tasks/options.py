@@ -60,7 +60,7 @@ class SamplingOptions(MachineOptions):
         ),
     ] = "quick"
     texture: Annotated[
-        float | None, Field(ge=0, le=1, description="0: the mean, most faithful; 1: a sample with natural texture")
+        float | None, Field(ge=0, le=1, description="0: the mean, faithful; 1: a sample with natural texture")
     ] = None
     steps: Annotated[int | None, Field(ge=1, le=1000, description="sampling steps")] = None
     samples: Annotated[int | None, Field(ge=1, le=64, description="samples drawn, for the uncertainty")] = None
