@@ -60,7 +60,9 @@ def _figure(path: Path, title: str, levels: Sequence[Level], draw: Draw) -> Path
 
 
 def _look(position: int) -> dict[str, Any]:
-    return {"color": COLOURS[position % len(COLOURS)], "marker": MARKERS[position // 2 % len(MARKERS)]}
+    # two neighbours share a marker; by the second round of that a colour would meet its marker again
+    marker = position // 2 + position // (2 * len(COLOURS))
+    return {"color": COLOURS[position % len(COLOURS)], "marker": MARKERS[marker % len(MARKERS)]}
 
 
 def _against_noise(axes: Axes, levels: Sequence[Level], name: str) -> None:
