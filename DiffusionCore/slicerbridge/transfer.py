@@ -18,14 +18,16 @@ from ..volume.array_file import read_array, write_array
 class Transfer:
     """Runs `work` in a thread; the main thread looks at `done` now and then. `problem` is what went wrong, if it did.
 
-    `undo` is called in the thread after work that nobody wanted any more, or that failed.
+    `undo` is called after work that nobody wanted any more, or that failed: in the thread, or where that is over already
+    by `abandon`.
     """
 
     def __init__(self, work: Callable[[], Any], undo: Callable[[], None]) -> None:
         self.work, self.undo = work, undo
         self.result: Any = None
         self.problem: Exception | None = None
-        self._unwanted = threading.Event()
+        self._unwanted = self._over = False
+        self._turn = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -35,7 +37,11 @@ class Transfer:
 
     def abandon(self) -> None:
         """Let it end by itself, and leave no file."""
-        self._unwanted.set()
+        with self._turn:
+            self._unwanted = True
+            over = self._over
+        if over:
+            self._undo()
 
     def wait(self, seconds: float) -> None:
         self._thread.join(seconds)
@@ -47,9 +53,15 @@ class Transfer:
             self.problem = error
         except Exception as error:  # an answer of another form, no memory: the job fails, and the application goes on
             self.problem = DiffusionCoreError(f"voxels could not be moved: {type(error).__name__}")
-        if self._unwanted.is_set() or self.problem is not None:
-            with contextlib.suppress(OSError):
-                self.undo()
+        with self._turn:
+            self._over = True
+            unwanted = self._unwanted
+        if unwanted or self.problem is not None:
+            self._undo()
+
+    def _undo(self) -> None:
+        with contextlib.suppress(OSError):
+            self.undo()
 
 
 def writing(folder: Path, arrays: dict[str, np.ndarray]) -> Transfer:

@@ -155,6 +155,16 @@ def test_an_answer_of_another_form_is_a_sentence(tmp_path: Path) -> None:
     assert str(found.problem) == "voxels could not be moved: KeyError"
 
 
+def test_a_scan_that_was_sent_when_nobody_wanted_it_any_more_is_removed(tmp_path: Path) -> None:
+    from DiffusionCore.slicerbridge.transfer import writing
+
+    transfer = writing(tmp_path, {"in-1.npy": np.zeros((2, 3, 4))})
+    transfer.wait(5)
+    assert [path.name for path in tmp_path.iterdir()] == ["in-1.npy"]
+    transfer.abandon()
+    assert not any(tmp_path.iterdir())
+
+
 def test_shutdown_leaves_no_process_and_no_folder(worker: Any) -> None:
     from slicer_host.left import is_running
 
