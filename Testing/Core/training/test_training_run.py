@@ -169,14 +169,15 @@ def test_a_run_ends_with_its_minutes_and_the_rate_with_it(world, clock):
     overrides = [
         f"name=timed-{clock}",
         f"trainer.clock={clock}",
+        "trainer.threads=1",  # threads that wait for each other take processor time too
         "trainer.max_steps=100000",
-        "trainer.max_minutes=0.02",
+        "trainer.max_minutes=0.05",
     ]
     more = ["checkpoint.every_steps=1", "validation.every_steps=1000"]
     folder = train(world / "tiny.yaml", [*overrides, *more], quiet=True).parent
     kept = checkpoint(folder)
-    assert kept["seconds_trained"] == pytest.approx(1.2, abs=0.5)
-    assert kept["optimizer_states"][0]["param_groups"][0]["lr"] < 0.2 * 1.5e-3
+    assert kept["seconds_trained"] == pytest.approx(3, abs=1)  # the last checkpoint is from before the last step's end
+    assert kept["optimizer_states"][0]["param_groups"][0]["lr"] < 0.5 * 1.5e-3
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_what_to_do(world):
