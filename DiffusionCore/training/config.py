@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from ..models.card import ModelName
 from .augmentation_config import AugmentationConfig
 from .card_section import CardSection
+from .clock import ClockName
 from .resolution import ResolutionConfig
 from .section import Section
 from .synthesis_config import SynthesisConfig
@@ -172,7 +173,7 @@ class TrainerConfig(Section):
     max_steps: int = Field(gt=0)
     max_minutes: float | None = Field(None, gt=0)
     batch_size: int = Field(4, gt=0)
-    clock: Literal["wall", "processor"] = "wall"
+    clock: ClockName = "wall"
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     devices: int = Field(1, gt=0)

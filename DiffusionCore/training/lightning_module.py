@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,6 +12,7 @@ from ..diffusion import Process, forward, loss
 from ..errors import UsageError
 from ..metrics.bootstrap import Blocks, Interval, blocks_of, within_subjects
 from ..networks.denoiser import Denoiser
+from .clock import CLOCKS
 from .config import OptimiserConfig, TrainingConfig
 from .ema import MovingAverage
 from .network import autocast_network, wants_bf16
@@ -43,7 +43,7 @@ class DenoiserTraining(pl.LightningModule):
         self.seconds_trained = 0.0
         self.validated_at: int | None = None
         self._errors: dict[str, list[Blocks]] = {}
-        self._clock = time.process_time if config.trainer.clock == "processor" else time.monotonic
+        self._clock = CLOCKS[config.trainer.clock]
         self._began = 0.0
         self._swap: Any = None
 

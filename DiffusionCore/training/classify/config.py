@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ...models.card import ModelName
 from ..card_section import CardSection
+from ..clock import ClockName
 from ..section import Section
 
 
@@ -173,7 +174,7 @@ class ClassifyTrainer(Section):
     batch_size: int = Field(4, gt=1)
     balance: Literal["weights", "sampling", "none"] = "weights"
     max_minutes: float | None = Field(None, gt=0)
-    clock: Literal["wall", "processor"] = "wall"
+    clock: ClockName = "wall"
     checkpointing: bool = True
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"

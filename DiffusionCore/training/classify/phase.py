@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from ...metrics.classifier import Predictions, auc
+from ..clock import CLOCKS
 from ..network import wants_bf16
 from .augmentation import augmented
 from .config import ClassifierConfig
@@ -37,7 +37,7 @@ class Phase(pl.LightningModule, ABC):
         self.average.requires_grad_(False)
         self.seconds_trained = 0.0
         self.limit = math.inf
-        self._clock = time.process_time if config.trainer.clock == "processor" else time.monotonic
+        self._clock = CLOCKS[config.trainer.clock]
         self._began: float | None = None
         self._seen: list[tuple[torch.Tensor, torch.Tensor]] = []
 
