@@ -24,9 +24,10 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
+from DiffusionCore.benchmark.markdown_table import markdown_table  # noqa: E402
+from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED, others_now  # noqa: E402
 from DiffusionCore.benchmark.speed.goals import NO_GOAL, Row, at_most  # noqa: E402
 from DiffusionCore.benchmark.speed.jobs import cpu_name  # noqa: E402
-from DiffusionCore.benchmark.speed.report import BUSY, table  # noqa: E402
 from DiffusionCore.volume.atomic import atomic_file  # noqa: E402
 
 PARTS = ("opening", "runs", "traffic", "cancels", "soak")
@@ -93,14 +94,14 @@ def in_own_process(part: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """This machine, in words that name nobody's, and how busy it is."""
-    return {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "load": round(os.getloadavg()[0], 1)}
+    return {"cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)), "others": round(others_now() or 0.0, 2)}
 
 
 def page(found: Mapping[str, Any]) -> str:
     """panel.md: the machine in words, the table, what the host cannot say."""
     machines = [one["machine"] for one in found.values()]
     words = sorted({f"{one['cpu']}, {one['cores']} cores" for one in machines})
-    busy = max(one["load"] for one in machines)
+    busy = max(one["others"] for one in machines)
     rows = [row for part in PARTS if part in found for row in ROWS[part](found[part])]
     rows += [Row(part, "", "", "not measured") for part in PARTS if part not in found]
     lines = [
@@ -112,10 +113,12 @@ def page(found: Mapping[str, Any]) -> str:
     ]
     if any(found[part][name] < full for part, name, full in FULL if part in found):
         lines.append("**Measured on less than the goals ask for, to try the command: no figure here says anything.**")
-    if busy > BUSY:
-        lines.append(f"**Other jobs were running (load average up to {busy:g} at a start): the seconds are too long.**")
+    if busy > UNDISTURBED:
+        lines.append(
+            f"**Other work took up to {busy:.1f} processors at the start of a part: the seconds are too long.**"
+        )
     lines.append(
-        table(("what", "gate", "measured", "verdict"), [(r.what, r.goal, r.measured, r.verdict) for r in rows])
+        markdown_table(("what", "gate", "measured", "verdict"), [(r.what, r.goal, r.measured, r.verdict) for r in rows])
     )
     return "\n\n".join(lines) + "\n"
 

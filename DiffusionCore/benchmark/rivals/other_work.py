@@ -28,6 +28,13 @@ class Stopwatch:
         return seconds, max(0.0, others) / max(seconds, 0.5)
 
 
+def others_now(seconds: float = 1.0) -> float | None:
+    """Processors that others take while this process waits for `seconds`; None where the system does not tell."""
+    watch = Stopwatch()
+    time.sleep(seconds)
+    return watch.read()[1]
+
+
 def busy_seconds() -> float | None:
     """Processor seconds that the machine has spent on anything since it was started; None where it does not tell."""
     try:

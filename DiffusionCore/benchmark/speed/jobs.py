@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from DiffusionCore.benchmark.rivals.other_work import others_now
 from DiffusionCore.benchmark.speed.comparisons import bm4d, sliding_window
 from DiffusionCore.benchmark.speed.measured import Machine
 from DiffusionCore.benchmark.speed.network import gemm, network_pass, on_gpu
@@ -39,7 +40,7 @@ def machine() -> Machine:
         system=f"{platform.system()} {platform.machine()}",
         bfloat16=choose_dtype(torch.device("cpu")) is torch.bfloat16,
         gpu=gpu,
-        load=round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
+        others=others_now(),
     )
 
 

@@ -9,7 +9,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it was measured, without names; `bfloat16` whether the CPU has it; `load` jobs that ran at the start."""
+    """Where it was measured, without names; `bfloat16` whether the CPU has it; `others` processors that other work took at the start."""
 
     cpu: str
     cores: int
@@ -20,7 +20,7 @@ class Machine:
     system: str
     bfloat16: bool
     gpu: str
-    load: float | None
+    others: float | None
 
 
 @dataclass(frozen=True)

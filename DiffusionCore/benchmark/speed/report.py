@@ -7,11 +7,10 @@ from pathlib import Path
 
 from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.benchmark.report_files import write_csv, write_figure, write_text
+from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED
 from DiffusionCore.benchmark.speed.goals import GIB, Row, gigabytes, size
 from DiffusionCore.benchmark.speed.measured import Enhancement, Machine, Measured, Pass
 from DiffusionCore.benchmark.speed.reference import CLAIMED_SECONDS, PEAK, REACHED, ReferenceCost
-
-BUSY = 0.5  # jobs; more than this at the start, and the seconds are not to be trusted
 
 
 def write_speed_report(out: Path, found: Measured, rows: Sequence[Row], cost: ReferenceCost) -> list[Path]:
@@ -36,9 +35,9 @@ def markdown(found: Measured, rows: Sequence[Row], cost: ReferenceCost) -> str:
     ]
     if found.quick:
         parts.append("**A quick run on small scans, to try the command: none of its figures says anything.**")
-    if found.machine.load is not None and found.machine.load > BUSY:
+    if found.machine.others is not None and found.machine.others > UNDISTURBED:
         parts.append(
-            f"**Other jobs were running (load average {found.machine.load:g} at the start): the seconds are too long; "
+            f"**Other work took {found.machine.others:.1f} processors at the start: the seconds are too long; "
             "ratios suffer less.**"
         )
     parts += [

@@ -82,7 +82,7 @@ class Laboratory:
             "system": "Linux x86_64",
             "bfloat16": self.dtype == "bfloat16",
             "gpu": self.gpu,
-            "load": 0.1,
+            "others": 0.1,
         }
 
     def gemm(self, size: int, repeats: int) -> dict[str, Any]:
@@ -239,9 +239,9 @@ def test_files_hold_goals_machine_and_the_counted_claim(tmp_path: Path, model: P
 def test_a_busy_machine_is_said_in_the_report(tmp_path: Path, model: Path) -> None:
     laboratory = Laboratory()
     idle = laboratory.machine()
-    laboratory.machine = lambda: {**idle, "load": 3.0}  # type: ignore[method-assign]
+    laboratory.machine = lambda: {**idle, "others": 1.5}  # type: ignore[method-assign]
     text = measure(tmp_path, model, laboratory).paths[0].read_text(encoding="utf-8")
-    assert "Other jobs were running (load average 3" in text
+    assert "Other work took 1.5 processors" in text
 
 
 def test_progress_tells_every_stage_and_can_stop_the_run(tmp_path: Path, model: Path) -> None:
