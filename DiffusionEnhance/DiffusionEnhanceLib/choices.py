@@ -59,7 +59,7 @@ def sampling_options(chosen: Any) -> dict[str, Any]:
         if getattr(chosen, name):
             options[name] = getattr(chosen, name)
     for name in ("steps", "samples", "threads", "tile", "seed"):
-        if getattr(chosen, name):
+        if getattr(chosen, name) and not why_not_of_preset(name, chosen.preset):
             options[name] = int(getattr(chosen, name))
     if chosen.device != "auto":
         options["device"] = chosen.device
@@ -75,9 +75,26 @@ def preset_for(texture: float, preset: str) -> str:
     return "natural" if texture > 0 else "quick"
 
 
+def why_not_of_preset(name: str, preset: str) -> str:
+    """Why a preset makes no use of the steps or samples that are set; "" if it does."""
+    if name == "steps" and preset == "quick":
+        return "Quick takes one step."
+    if name == "samples" and preset != "careful":
+        return "Only Careful draws several samples."
+    return ""
+
+
+def why_no_sample(preset: str, steps: int) -> str:
+    """Why so many steps draw no sample, which all presets but Quick need; "" if they do."""
+    if preset == "quick" or steps != 1:
+        return ""
+    return "One step gives the mean and draws no sample: choose Quick, or two steps or more under Advanced."
+
+
 def network_passes(preset: str, steps: int = 0, samples: int = 0) -> int:
     """How often the network runs over the scan: samples are drawn from its mirror images in turn, and those of the same one
-    share the first step, which is the mean."""
+    share the first step, which is the mean. `steps` and `samples` are what is set, 0 what the preset has."""
     own_steps, own_samples = PRESETS[preset]
-    steps, samples = steps or own_steps, samples or own_samples
+    steps = own_steps if why_not_of_preset("steps", preset) else steps or own_steps
+    samples = own_samples if why_not_of_preset("samples", preset) else samples or own_samples
     return steps * samples - max(samples - MIRROR_IMAGES, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .choices import why_no_sample
 from .expectation import region_voxels
 from .finer import finer_of, sentence_of
 from .task_group import VERBS, is_flat, task_of, why_no_task
@@ -44,6 +45,8 @@ def outlook(parameters: Any, look: Any, how: Any) -> Outlook:
         return Outlook(f"No installed model {VERBS[task]} {look.modality} scans.")
     if look.single_slice and card is not None and not is_flat(card) and not parameters.force:
         return Outlook(f"This is a single slice, and {card.name} needs several; a 2D model takes one.", card)
+    if why_not := why_no_sample(parameters.preset, int(parameters.steps)):
+        return Outlook(why_not, card)
     if task == "super_resolve":
         finer = finer_of(parameters, look, how.models)
         card = how.model_for(look.modality, *finer.patterns[:1])

@@ -7,6 +7,10 @@ from typing import Any
 
 import qt
 
+from DiffusionCore.slicerbridge.widgets import allow
+
+from .choices import why_not_of_preset
+
 TASKS = {"enhance": "Enhance", "super_resolve": "Super-resolve", "synthesize": "Synthesize"}
 VERBS = {"enhance": "enhances", "super_resolve": "super-resolves", "synthesize": "makes images from noise"}
 ADD = "Add one with `diffusioncore models add FOLDER` and open the module again."
@@ -18,6 +22,7 @@ USED_BY = {
     "sigmaCheckBox": ("enhance",),
     "trustCheckBox": ("enhance",),
     "modalityCombo": ("enhance", "super_resolve"),
+    "stepsSpinBox": tuple(TASKS),
     "samplesSpinBox": ("enhance", "super_resolve"),
     "tileSpinBox": ("enhance", "super_resolve"),
     "forceCheckBox": ("enhance", "super_resolve"),
@@ -45,6 +50,14 @@ def why_no_task(task: str, cards: Iterable[Any]) -> str:
     if task == "enhance" or fitting_models(cards, task):
         return ""
     return f"{TASKS[task]}: no installed model {VERBS[task]}. {ADD}" if cards else f"{TASKS[task]}: {UNKNOWN}"
+
+
+def why_not_used(name: str, task: str, preset: str) -> str:
+    """Why a widget of `USED_BY` makes no difference to a task with a preset; "" if it does."""
+    if task not in USED_BY[name]:
+        return f"{TASKS[task]} does not use it."
+    setting = name.removesuffix("SpinBox")
+    return "" if task == "synthesize" else why_not_of_preset(setting, preset)
 
 
 class TaskGroup:
@@ -100,10 +113,9 @@ class TaskGroup:
             self.ui.inputSection.setVisible(task != "synthesize")
             self.ui.howSection.setVisible(task != "synthesize")
             self.ui.taskHint.setText(hint(task, card, finer))
-            for name, tasks in USED_BY.items():
-                widget = getattr(self.ui, name)
-                widget.setEnabled(task in tasks)
-                widget.setToolTip(self._tips[name] if task in tasks else f"{TASKS[task]} does not use it.")
+            for name in USED_BY:
+                why_not = why_not_used(name, task, "" if parameters is None else parameters.preset)
+                allow(getattr(self.ui, name), why_not, self._tips[name])
         finally:
             self._busy = False
 

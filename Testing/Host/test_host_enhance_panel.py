@@ -145,6 +145,27 @@ def test_presets_are_names_for_the_ends_of_texture(panel: Any) -> None:
     assert "Careful shows the mean" in ui.textureSlider.toolTip
 
 
+def test_steps_and_samples_belong_to_the_presets_that_draw_samples(panel: Any) -> None:
+    hand.set_value(panel.ui.inputSelector, panel_hand.small_head())
+    panel_hand.ready(panel)
+    ui, parameters = panel.ui, panel.parameters
+    hand.open_section(ui.advancedSection)
+    assert (ui.stepsSpinBox.enabled, ui.stepsSpinBox.toolTip) == (False, "Quick takes one step.")
+    hand.click(ui.naturalButton)
+    assert ui.stepsSpinBox.enabled
+    assert (ui.samplesSpinBox.enabled, ui.samplesSpinBox.toolTip) == (False, "Only Careful draws several samples.")
+    hand.click(ui.carefulButton)
+    hand.set_value(ui.samplesSpinBox, 4)
+    assert "Careful: with its uncertainty, 16 passes" in ui.carefulButton.text
+    assert "Quick: faithful, 1 pass" in ui.quickButton.text
+    hand.set_value(ui.stepsSpinBox, 1)
+    assert not ui.applyButton.enabled
+    assert ui.applyButton.toolTip.startswith("One step gives the mean and draws no sample")
+    hand.click(ui.quickButton)
+    assert ui.applyButton.enabled
+    assert parameters.samples == 4  # kept for the next time
+
+
 def test_the_parameter_node_holds_all_and_widgets_follow_it(panel: Any) -> None:
     ui, parameters = panel.ui, panel.parameters
     hand.set_value(ui.strengthSlider, 0.65)

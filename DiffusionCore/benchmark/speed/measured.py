@@ -9,7 +9,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Machine:
-    """Where it was measured, without names; `bfloat16` whether the CPU has it; `others` processors that other work took at the start."""
+    """Where it was measured, without names; `bfloat16`: the CPU has it; `others`: processors taken by other work then."""
 
     cpu: str
     cores: int

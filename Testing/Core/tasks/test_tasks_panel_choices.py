@@ -59,17 +59,38 @@ def test_samples_of_one_mirror_image_share_their_first_step(choices, preset, pas
     assert choices.network_passes("careful", steps=3, samples=20) == 20 * 3 - 12
 
 
+def test_quick_takes_no_steps_and_only_careful_several_samples(choices):
+    chosen = {**DEFAULTS, "steps": 3, "samples": 2}
+    made = {
+        preset: parse_options(
+            EnhanceOptions, **choices.enhance_options(SimpleNamespace(**{**chosen, "preset": preset, "texture": 1.0}))
+        )
+        for preset in choices.PRESETS
+    }
+    assert {preset: (options.steps, options.samples) for preset, options in made.items()} == {
+        "quick": (None, None),
+        "natural": (3, None),
+        "careful": (3, 2),
+    }
+    assert [choices.network_passes(preset, 3, 2) for preset in choices.PRESETS] == [1, 3, 6]
+    assert choices.why_no_sample("careful", 1) and not choices.why_no_sample("quick", 1)
+
+
 def test_what_is_chosen_by_default_is_the_task_s_default(choices):
     options = choices.enhance_options(SimpleNamespace(**DEFAULTS))
     assert parse_options(EnhanceOptions, **options) == EnhanceOptions()
 
 
 def test_everything_that_can_be_chosen_is_an_option(choices):
-    chosen = {**DEFAULTS, "preset": "natural", "texture": 0.5, "strength": 0.5, "model": "denoise-mr", "modality": "MR"}
+    chosen = {**DEFAULTS, "preset": "careful", "texture": 0.0, "strength": 0.5, "model": "denoise-mr", "modality": "MR"}
     chosen |= {"ownSigma": True, "sigma": 3.0, "steps": 4, "samples": 2, "threads": 1, "tile": 64, "seed": 9}
     chosen |= {"device": "cpu", "force": True, "trust": True}
     options = parse_options(EnhanceOptions, **choices.enhance_options(SimpleNamespace(**chosen)))
-    assert (options.texture, options.sigma, options.seed, options.trust) == (0.5, 3.0, 9, True)
+    assert (options.sigma, options.steps, options.samples, options.seed, options.trust) == (3.0, 4, 2, 9, True)
+    options = parse_options(
+        EnhanceOptions, **choices.enhance_options(SimpleNamespace(**{**DEFAULTS, "preset": "natural", "texture": 0.5}))
+    )
+    assert (options.preset, options.texture) == ("natural", 0.5)
 
 
 def test_super_resolution_is_asked_in_its_own_words(choices):
@@ -78,7 +99,7 @@ def test_super_resolution_is_asked_in_its_own_words(choices):
     chosen = {**DEFAULTS, "ownSigma": True, "trust": True, "axes": "slice", "finer": "spacing", "spacing": 0.7}
     options = parse_options(SuperResolveOptions, **choices.superres_options(SimpleNamespace(**chosen)))
     assert (options.axes, options.factor, options.spacing) == ("slice", None, "0.7")
-    chosen = {**DEFAULTS, "finer": "factor", "factor": 2.5, "samples": 4}
+    chosen = {**DEFAULTS, "finer": "factor", "factor": 2.5, "preset": "careful", "samples": 4}
     options = parse_options(SuperResolveOptions, **choices.superres_options(SimpleNamespace(**chosen)))
     assert (options.axes, options.factor, options.spacing, options.samples) == ("all", 2.5, None, 4)
 
