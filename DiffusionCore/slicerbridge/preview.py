@@ -17,7 +17,7 @@ from .nodes import remove_node
 from .overlays import hidden_volume
 
 STILL_MILLISECONDS = 250  # without a change of the view: scrolling has stopped
-AROUND = 1  # slices on either side, so that a view between two voxels has both
+AT_A_SLICE = 1e-3  # of a slice's distance: a view that is this near to a slice's middle shows that slice alone
 
 
 class LivePreview:
@@ -225,7 +225,8 @@ def composite_of(view: Any) -> Any:
 def region_in_view(volume: Volume, view: Any) -> list[list[int]] | None:
     """[[k0, k1], [j0, j1], [i0, i1]]: the slab of the scan around a slice view's plane; None if it does not meet it.
 
-    Of a plane along the grid a few slices; of an oblique one all that it crosses along the axis it is nearest to.
+    Of a plane along the grid the slice that it shows, or the two that it lies between; of an oblique one all that it
+    crosses along the axis it is nearest to.
     """
     matrix = util.arrayFromVTKMatrix(view.GetSliceToRAS())
     normal, place = matrix[:3, 2], matrix[:3, 3]
@@ -241,7 +242,7 @@ def region_in_view(volume: Volume, view: Any) -> list[list[int]] | None:
             ijk[others[0]], ijk[others[1]] = a, b
             start = volume.ijk_to_ras[:3, :3] @ ijk + volume.ijk_to_ras[:3, 3]
             corners.append(normal @ (place - start) / (normal @ along))
-    low, high = int(np.floor(min(corners) + 0.5)) - AROUND, int(np.ceil(max(corners) - 0.5)) + AROUND + 1
+    low, high = int(np.floor(min(corners) + AT_A_SLICE)), int(np.ceil(max(corners) - AT_A_SLICE)) + 1
     low, high = max(low, 0), min(high, size[axis])
     if high <= low:
         return None

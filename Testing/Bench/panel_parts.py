@@ -174,6 +174,7 @@ def cancels(size: int, count: int) -> dict[str, Any]:
 
         panel = panel_with(host, head(size))
         hand.open_section(panel.ui.advancedSection)
+        hand.click(panel.ui.naturalButton)
         hand.set_value(panel.ui.stepsSpinBox, 200)
         seconds, more = [], []
         before = None

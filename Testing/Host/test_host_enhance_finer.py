@@ -196,9 +196,11 @@ def test_cancel_leaves_nothing_and_the_next_run_works(panel: Any, task: str, mod
     import slicer
 
     choose(panel, task, model)
-    hand.set_value(panel.ui.stepsSpinBox, 1000 if task == "Super-resolve" else 40)
-    if task == "Synthesize":
+    if task == "Super-resolve":
+        hand.click(panel.ui.naturalButton)
+    else:
         hand.set_value(panel.ui.countSpinBox, 64)
+    hand.set_value(panel.ui.stepsSpinBox, 1000 if task == "Super-resolve" else 40)
     nodes = slicer.mrmlScene.GetNumberOfNodes()
     hand.click(panel.ui.applyButton)
     panel_hand.running(panel)

@@ -30,6 +30,7 @@ def panel(host: Any, enhance_worker: Any, head: Any) -> Any:
 def long_job(panel: Any) -> None:
     """Press Apply for something that takes many seconds, and wait until the network works."""
     hand.open_section(panel.ui.advancedSection)
+    hand.click(panel.ui.naturalButton)
     hand.set_value(panel.ui.stepsSpinBox, 200)
     hand.click(panel.ui.applyButton)
     panel_hand.running(panel)
@@ -80,7 +81,7 @@ def test_cancel_half_way_leaves_nothing_and_the_next_run_works(panel: Any, head:
     assert slicer.mrmlScene.GetNumberOfNodes() == nodes
     hand.run_for(1)
     assert not folder.exists() or {path.name[:3] for path in folder.glob("*.npy")} <= {"in-"}
-    hand.set_value(panel.ui.stepsSpinBox, 0)
+    hand.click(panel.ui.quickButton)
     panel_hand.apply(panel)
     assert panel.ui.stateLabel.text == "finished"
 
@@ -106,7 +107,7 @@ def test_a_scan_changed_while_it_is_worked_on_is_said_in_the_result(panel: Any, 
     slicer.util.arrayFromVolumeModified(head)
     hand.click(panel.ui.applyButton)
     panel_hand.finish(panel)
-    hand.set_value(panel.ui.stepsSpinBox, 0)
+    hand.click(panel.ui.quickButton)
     hand.click(panel.ui.applyButton)
     panel_hand.voxels_of(head)[0, 0, 0] += 1
     slicer.util.arrayFromVolumeModified(head)
@@ -139,7 +140,7 @@ def test_the_scene_closed_while_it_runs_stays_empty(host: Any, panel: Any) -> No
     slicer.util.selectModule("DiffusionEnhance")
     host.open_module("DiffusionEnhance")
     panel_hand.ready(panel)
-    hand.set_value(panel.ui.stepsSpinBox, 0)
+    hand.click(panel.ui.quickButton)
     panel_hand.apply(panel)
     assert panel.ui.stateLabel.text == "finished"
 
@@ -154,7 +155,7 @@ def test_the_module_reloaded_while_it_runs_starts_afresh_with_the_same_choices(h
     assert new.ui.strengthSlider.value == 0.5
     panel_hand.ready(new)
     hand.open_section(new.ui.advancedSection)
-    hand.set_value(new.ui.stepsSpinBox, 0)
+    hand.click(new.ui.quickButton)
     panel_hand.apply(new)
     assert new.ui.stateLabel.text == "finished"
 
@@ -165,7 +166,7 @@ def test_a_worker_killed_from_outside_is_said_and_replaced(panel: Any) -> None:
     panel_hand.finish(panel, 30)
     assert panel.ui.stateLabel.text.startswith("failed: the worker is gone")
     assert panel.ui.detailsButton.enabled
-    hand.set_value(panel.ui.stepsSpinBox, 0)
+    hand.click(panel.ui.quickButton)
     panel_hand.apply(panel)
     assert panel.ui.stateLabel.text == "finished"
 
