@@ -36,7 +36,7 @@ class Insertions:
 
 @dataclass(frozen=True)
 class Cell:
-    """A size and contrast.
+    """A size and contrast, at a strength (1: the model's result, 0: the scan).
 
     insertions    how many
     kept          part of the inserted contrast that is in the result, mean over scans
@@ -56,6 +56,7 @@ class Cell:
     change: Interval
     p: float
     falls: bool = False
+    strength: float = 1.0
 
     @property
     def shown(self) -> bool:
@@ -91,25 +92,39 @@ def insert(scan: TrustScan, run: Enhancer, extent: Extent, share: int) -> Iterat
 
 
 def cells(inserted: Iterable[Insertions], extent: Extent) -> list[Cell]:
-    """Every size and contrast over all scans of a modality and noise level, Holm-corrected over what the scans show."""
+    """Every size and contrast over all scans of a modality and noise level, at each strength; Holm-corrected over what
+    the scans show."""
     groups: dict[tuple, list[Insertions]] = {}
     for one in inserted:
         groups.setdefault((one.scan.case.modality, one.scan.case.label, one.radius, one.contrast), []).append(one)
+    return [cell for strength in extent.strengths for cell in _cells_at(strength, groups, extent)]
+
+
+def _cells_at(strength: float, groups: dict[tuple, list[Insertions]], extent: Extent) -> list[Cell]:
     found = []
     for (modality, label, radius, contrast), group in groups.items():
         subjects = [one.scan.case.subject.split("/")[0] for one in group for _ in one.before[0]]
-        scores = [_scores(group, name) for name in ("before", "after")]
+        scores = [_scores(group, share) for share in (0.0, strength)]
         change, p = area_change(*scores, subjects, resamples=extent.resamples)
         areas = [area(*pair, subjects, resamples=extent.resamples) for pair in scores]
-        kept = float(np.mean([one.kept for one in group]))
-        found.append(Cell(modality, label, radius, contrast, len(subjects), kept, *areas, change, p))
+        kept = 1 + strength * (float(np.mean([one.kept for one in group])) - 1)
+        found.append(Cell(modality, label, radius, contrast, len(subjects), kept, *areas, change, p, strength=strength))
     shown = [n for n, cell in enumerate(found) if cell.shown]
     for n, significant in zip(shown, holm([found[n].p for n in shown]), strict=True):
         found[n] = replace(found[n], falls=significant and found[n].change.estimate < 0)
     return found
 
 
-def _scores(group: list[Insertions], name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Observer scores of all sites with and without; responses are in units of each scan's noise."""
-    parts = [[r / one.scan.noise.sigma for r in getattr(one, name)] for one in group]
-    return hotelling_scores(np.concatenate([p for p, _ in parts]), np.concatenate([a for _, a in parts]))
+def _scores(group: list[Insertions], strength: float) -> tuple[np.ndarray, np.ndarray]:
+    """Observer scores of all sites with and without, in y + strength (x - y); responses, which are linear, are in units of
+    each scan's noise."""
+    present, absent = (
+        np.concatenate(
+            [
+                (one.before[which] + strength * (one.after[which] - one.before[which])) / one.scan.noise.sigma
+                for one in group
+            ]
+        )
+        for which in (0, 1)
+    )
+    return hotelling_scores(present, absent)

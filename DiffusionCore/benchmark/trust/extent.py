@@ -22,6 +22,7 @@ class Extent:
     insertions      of the contrast-detail test, at least, for each size and contrast
     sizes           radii of its spheres, in the finest voxel's size
     contrasts       theirs, in standard deviations of the noise
+    strengths       of the enhancement at which they are looked for, 1 first
     samples, steps  of the samples whose spread is the uncertainty
     labels          noise levels (`Case.label`) that are run; those of `detail` in the contrast-detail test
     resamples       of every bootstrap
@@ -37,6 +38,7 @@ class Extent:
     insertions: int = 200
     sizes: tuple[float, ...] = (1.5, 2.5, 4.0)
     contrasts: tuple[float, ...] = (0.5, 1.0, 2.0)
+    strengths: tuple[float, ...] = (1.0, 0.9, 0.75, 0.5, 0.25)
     samples: int = 8
     steps: int = 4
     labels: tuple[str, ...] = ("2%", "5%", "9%", "dose 10%", "as scanned")

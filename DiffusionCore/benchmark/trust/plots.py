@@ -44,11 +44,12 @@ def reliability(figures: TrustFigures) -> Figure:
 
 def detail(figures: TrustFigures) -> Figure:
     """AUC of the observer against contrast in scan (dashed) and result, a panel a modality and noise level."""
-    panels = list(dict.fromkeys((c.modality, c.label) for c in figures.cells))
+    cells = [c for c in figures.cells if c.strength == 1]
+    panels = list(dict.fromkeys((c.modality, c.label) for c in cells))
     figure = _figure(5.5 * len(panels), 4.5)
     for place, panel in enumerate(panels, start=1):
         axes = figure.add_subplot(1, len(panels), place)
-        own = [c for c in figures.cells if (c.modality, c.label) == panel]
+        own = [c for c in cells if (c.modality, c.label) == panel]
         for number, radius in enumerate(dict.fromkeys(c.radius for c in own)):
             row = [c for c in own if c.radius == radius]
             contrasts = [c.contrast for c in row]

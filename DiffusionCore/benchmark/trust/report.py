@@ -34,6 +34,10 @@ Gaussians, cross-validated), which has no noise of its own and so loses with wha
 the part of the spheres' contrast that is in the result. Brackets are 95 % bootstrap intervals over places *within these
 subjects*, from six subjects on over subjects. Radii are in the size of the finest voxel side."""
 
+BY_STRENGTH = """\
+The same when the result is blended with the scan (`--strength`): how much of the noise has to stay so that no size and
+contrast that the scan shows is lost (Holm's correction at each strength)."""
+
 
 @dataclass(frozen=True)
 class TrustFigures:
@@ -90,7 +94,7 @@ def verdicts(figures: TrustFigures, extent: Extent) -> Iterator[Verdict]:
                 f"{mean:.1%} (scans {min(covered):.1%} to {max(covered):.1%})",
                 COVERED[0] <= mean <= COVERED[1],
             )
-        shown = [c for c in figures.cells if c.modality == modality and c.shown]
+        shown = [c for c in figures.cells if c.modality == modality and c.shown and c.strength == 1]
         if shown:
             falls = [c for c in shown if c.falls]
             fewest = min(c.insertions for c in shown)
@@ -144,7 +148,10 @@ def markdown(figures: TrustFigures, gates: Sequence[Verdict], extent: Extent, *,
             "p",
             "lost",
         )
-        parts += ["## Small structures", markdown_table(head, map(_cell_row, figures.cells))]
+        whole = [cell for cell in figures.cells if cell.strength == 1]
+        parts += ["## Small structures", markdown_table(head, map(_cell_row, whole))]
+        head = ("modality", "noise", "strength", "contrast kept", "largest fall of AUC", "lost of those shown")
+        parts += ["### By strength", BY_STRENGTH, markdown_table(head, _strength_rows(figures.cells))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -168,12 +175,13 @@ def write_tables(figures: TrustFigures, folder: Path, stem: str) -> list[Path]:
         ),
         "detail": (
             (
-                *("modality", "noise", "radius", "contrast", "insertions", "kept", "scan", "scan_low", "scan_high"),
+                *("modality", "noise", "strength", "radius", "contrast", "insertions", "kept"),
+                *("scan", "scan_low", "scan_high"),
                 *("result", "result_low", "result_high", "change", "change_low", "change_high", "p", "falls"),
             ),
             [
                 (
-                    *(c.modality, c.label, c.radius, c.contrast, c.insertions, c.kept),
+                    *(c.modality, c.label, c.strength, c.radius, c.contrast, c.insertions, c.kept),
                     *(*_numbers(c.scan), *_numbers(c.result), *_numbers(c.change), c.p, int(c.falls)),
                 )
                 for c in figures.cells
@@ -211,6 +219,18 @@ def _cell_row(c: Cell) -> list[str]:
     change = f"{c.change.estimate:+.3f} [{c.change.low:+.3f}, {c.change.high:+.3f}]".replace("-", "−")
     head = [c.modality, c.label, f"{c.radius:g}", f"{c.contrast:g}", str(c.insertions), f"{c.kept:.0%}"]
     return [*head, _area(c.scan), _area(c.result), change, f"{c.p:.2g}", lost]
+
+
+def _strength_rows(cells: Sequence[Cell]) -> Iterator[list[str]]:
+    groups: dict[tuple[str, str, float], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.modality, cell.label, cell.strength), []).append(cell)
+    for (modality, label, strength), group in sorted(groups.items(), key=lambda one: (*one[0][:2], -one[0][2])):
+        shown = [cell for cell in group if cell.shown]
+        kept = f"{min(c.kept for c in group):.0%} to {max(c.kept for c in group):.0%}"
+        fall = f"{min(c.change.estimate for c in shown):+.3f}".replace("-", "−") if shown else ""
+        lost = f"{sum(c.falls for c in shown)} of {len(shown)}"
+        yield [modality, label, f"{strength:g}", kept, fall, lost]
 
 
 def _levels(figures: TrustFigures) -> str:

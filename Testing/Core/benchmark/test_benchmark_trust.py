@@ -77,8 +77,8 @@ def test_the_factor_covers_nine_tenths_of_what_it_was_learnt_from(scan):
 
 
 def test_an_enhancement_that_blurs_small_structures_away_is_found_out(scan):
-    extent = Extent(insertions=100, sizes=(1.5,), contrasts=(2.0,), resamples=200)
-    (kept,) = cells(insert(scan, lambda volume, noise, **_: Enhanced(volume.voxels, None), extent, 100), extent)
+    extent = Extent(insertions=100, sizes=(1.5,), contrasts=(2.0,), strengths=(1.0, 0.1), resamples=200)
+    kept, _blended = cells(insert(scan, lambda volume, noise, **_: Enhanced(volume.voxels, None), extent, 100), extent)
     assert kept.shown
     assert kept.change.estimate == 0
     assert kept.kept == 1
@@ -88,10 +88,13 @@ def test_an_enhancement_that_blurs_small_structures_away_is_found_out(scan):
         rng = np.random.default_rng(int(1e6 * float(volume.voxels.sum())) % 2**32)
         return Enhanced(gaussian_filter(volume.voxels, 4) + rng.normal(0, noise.sigma, volume.shape), None)
 
-    (lost,) = cells(insert(scan, with_noise_of_its_own, extent, 100), extent)
+    lost, blended = cells(insert(scan, with_noise_of_its_own, extent, 100), extent)
     assert lost.falls
     assert lost.change.high < 0
     assert lost.kept < 0.3
+    assert blended.strength == 0.1
+    assert blended.kept == pytest.approx(1 - 0.1 * (1 - lost.kept))
+    assert blended.change.estimate > lost.change.estimate / 2
 
 
 def test_sites_are_apart_and_clear_of_the_border_in_millimetres():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
+import nibabel
 import numpy as np
 import pytest
 
 from DiffusionCore.__main__ import main
-from DiffusionCore.volume import Volume, write_volume
+from DiffusionCore.volume import Volume, list_series, write_volume
 
 
 @pytest.fixture
@@ -42,6 +43,31 @@ def test_data_range_and_mask(pair, capsys):
     found = figures(capsys, *words, "--data-range", 100)
     assert found["PSNR, dB"] == pytest.approx(20)
     assert (found["voxels"], found["measured in"]) == (125, "the given mask")
+
+
+def test_one_volume_of_a_4d_scan_is_compared_with_its_3d_reference(pair, capsys):
+    clean = nibabel.load(pair / "clean.nii.gz").get_fdata()
+    both = np.stack([clean, clean + 20], axis=-1).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(both, np.eye(4)), pair / "times.nii.gz")
+    found = figures(
+        capsys, pair / "times.nii.gz", "--reference", pair / "clean.nii.gz", "--frame", 1, "--modality", "MR"
+    )
+    assert found["MAE, grey levels"] == pytest.approx(20)
+    assert main(["evaluate", str(pair / "times.nii.gz"), "--reference", str(pair / "clean.nii.gz")]) == 3
+    assert "--frame" in capsys.readouterr().err
+
+
+def test_one_series_of_a_folder_that_holds_several_is_the_original(mr, tmp_path, capsys):
+    for number, offset in ((1, 0), (2, 7)):
+        write_volume(mr.with_voxels(mr.voxels + offset), tmp_path / "study" / str(number))
+    write_volume(mr, tmp_path / "scan.nii.gz")
+    words = ("evaluate", tmp_path / "scan.nii.gz", "--reference", tmp_path / "study")
+    assert main([str(word) for word in words]) == 3
+    uids = [one.uid for one in list_series(tmp_path / "study")]
+    errors = sorted(
+        figures(capsys, *words[1:], "--series", uid, "--modality", "MR")["MAE, grey levels"] for uid in uids
+    )
+    assert errors == pytest.approx([0, 7], abs=0.5)
 
 
 def test_without_a_reference_there_is_no_psnr(installed, mr_file, mr, tmp_path, capsys):
