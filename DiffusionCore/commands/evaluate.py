@@ -70,7 +70,8 @@ def main(argv: list[str]) -> int:
 
 def read_one(path: Path, series: str | None, frame: int | None, modality: str | None) -> Volume:
     """The volume that is meant. A result and its original need not both hold several: what a scan has one of is taken."""
-    from ..volume import list_series, read_header, read_volume
+    from ..volume import read_header, read_volume
+    from ..volume.dicom_scan import list_series
     from ..volume.formats import DICOM, input_format
 
     if series is not None and (input_format(path) != DICOM or len(list_series(path)) == 1):

@@ -12,6 +12,7 @@ from ..diffusion import Process, classifier_free, initial_state, named_sampler, 
 from ..errors import UsageError
 from ..networks import Denoiser, enlarged
 from ..progress import Progress, silent
+from .allocator import reused_memory
 from .device import repeatable
 from .noise import block_noise
 from .sample import last
@@ -86,7 +87,7 @@ def generate(
         def report(step: int, begin: int = begin, number: int = number) -> None:
             progress.advance((begin + number * step / len(visited)) / wanted.count)
 
-        with repeatable(torch.float32):
+        with repeatable(torch.float32), reused_memory():
             made.append(_batch(denoiser, process, wanted, settings, range(begin, begin + number), visited, report))
     return torch.cat(made)
 

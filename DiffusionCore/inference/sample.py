@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..diffusion import Process, classifier_free, initial_state, named_sampler
 from ..errors import DeviceError
 from ..progress import Progress, silent
+from .allocator import reused_memory
 from .call import Condition
 from .chain import Chain, make_chain
 from .device import repeatable
@@ -78,7 +79,7 @@ def sample_volume(
     )
     meter = Meter(progress, chain.passes(settings.samples))
     try:
-        with repeatable(runner.place.dtype):
+        with repeatable(runner.place.dtype), reused_memory():
             scan = Condition(shape, volume.to(runner.home), noise_level.to(runner.home), level or typical(noise_level))
             means, drawn = Average(), Average(spread=settings.samples > 1)
             for turn, axes in enumerate(chain.mirrors[: settings.samples]):

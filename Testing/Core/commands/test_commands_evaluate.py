@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from DiffusionCore.__main__ import main
-from DiffusionCore.volume import Volume, list_series, write_volume
+from DiffusionCore.volume import Volume, write_volume
+from DiffusionCore.volume.dicom_scan import list_series
 
 
 @pytest.fixture
@@ -58,10 +59,11 @@ def test_one_volume_of_a_4d_scan_is_compared_with_its_3d_reference(pair, capsys)
 
 
 def test_one_series_of_a_folder_that_holds_several_is_the_original(mr, tmp_path, capsys):
+    (tmp_path / "study").mkdir()
     for number, offset in ((1, 0), (2, 7)):
         write_volume(mr.with_voxels(mr.voxels + offset), tmp_path / "study" / str(number))
-    write_volume(mr, tmp_path / "scan.nii.gz")
-    words = ("evaluate", tmp_path / "scan.nii.gz", "--reference", tmp_path / "study")
+    write_volume(mr, tmp_path / "scan")
+    words = ("evaluate", tmp_path / "scan", "--reference", tmp_path / "study")
     assert main([str(word) for word in words]) == 3
     uids = [one.uid for one in list_series(tmp_path / "study")]
     errors = sorted(
