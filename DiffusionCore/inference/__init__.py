@@ -5,6 +5,7 @@ Offers `sample_volume` with its `SamplingSettings`, `PRESETS` and `Samples`; `ge
 `free_memory`, `parse_memory`.
 """
 
+from .allocator import reused_memory
 from .apply import apply_blended, apply_exact
 from .call import Condition, place_denoiser
 from .chain import network_passes
@@ -41,6 +42,7 @@ __all__ = [
     "parse_memory",
     "place_denoiser",
     "plan",
+    "reused_memory",
     "sample_volume",
     "threads",
 ]

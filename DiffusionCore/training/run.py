@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ..errors import Cancelled, InputError, UsageError
+from ..inference import reused_memory
 from .checkpoint import read_checkpoint
 from .classify.config import ClassifierConfig
 from .classify.run import run_classifier
@@ -61,7 +62,8 @@ def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool =
     trainer = make_trainer(config, module, export, first_step, data.validates, quiet)
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        with reused_memory():
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         if data.validates and module.validated_at != module.global_step:
             trainer.validate(module, datamodule=data, verbose=False)
         elif not data.validates and trainer.is_global_zero:
