@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import UsageError
-
-LossKind = Literal["l1", "l2", "huber"]
 
 
 class Loss(Protocol):

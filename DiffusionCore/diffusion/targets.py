@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from torch import Tensor
 
 from ..errors import UsageError
 from .process import Process
 
-TargetKind = Literal["epsilon", "x0", "v"]
 KINDS: tuple[str, ...] = ("epsilon", "x0", "v")
 Coefficient = float | Tensor
 Denoise = Callable[[Tensor, int], Tensor]
