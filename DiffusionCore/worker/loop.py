@@ -25,6 +25,7 @@ from .table import find_task, tasks_here
 PROTOCOL = 1
 INSIST = 0.4  # seconds that a job has after a cancel before it is interrupted where it stands
 LEAVE = 1.0  # seconds after the end of the input until the process ends, whatever it does
+LAST_WORDS = 0.1  # seconds before that, when a main thread that is held up is not waited for any more
 WATCH = 1.0  # seconds between looks at the parent
 
 
@@ -36,6 +37,7 @@ class Worker:
         self.inbox: queue.SimpleQueue[Running | Describe | Forget | None] = queue.SimpleQueue()
         self.current: Running | None = None
         self.stopping = threading.Event()
+        self._goodbye = threading.Lock()
         self.session: Any = None  # made by the first job, as it stands on much that is slow to import
 
     def serve(self) -> NoReturn:
@@ -66,7 +68,7 @@ class Worker:
                 else:
                     self.channel.send(error_answer(item.id, error))
             self.folder.discard()
-        self.channel.send({"type": "goodbye"})
+        self._say_goodbye()
         self._leave()
 
     def stop(self) -> None:
@@ -76,8 +78,16 @@ class Worker:
         self.stopping.set()
         if (job := self.current) is not None:
             self._cancel(job)
+            if job.loading:  # by a thread, as this may be what a signal called in the middle of anything
+                daemon(0.0, lambda: self._answer(job, error_answer(job.id, Cancelled(CANCELLED))))
         self.inbox.put(None)
+        daemon(LEAVE - LAST_WORDS, self._say_goodbye)
         daemon(LEAVE, self._leave)
+
+    def _say_goodbye(self) -> None:
+        """Once, by the main thread or, where that does not come to it in time, by another."""
+        if self._goodbye.acquire(blocking=False):
+            self.channel.send({"type": "goodbye"})
 
     def _answer(self, job: Running, answer: dict[str, Any]) -> bool:
         """Give a job's final answer, unless it has one. The next job may follow at once, so this one is put away first."""

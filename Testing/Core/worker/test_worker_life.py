@@ -85,6 +85,20 @@ def test_shutdown_answers_what_ran_and_leaves_nothing(start, large, tmp_path):
     assert list((tmp_path / "voxels").iterdir()) == []
 
 
+def test_shutdown_is_answered_even_where_nothing_is_polled(start, mr):
+    stuck = "import time; from DiffusionCore.worker import running\n"
+    stuck += "running.import_module = lambda name: time.sleep(600)"
+    worker = start(code=PATCHED.format(patch=stuck))
+    worker.submit("enhance", mr, "long", model="tiny-mr")
+    worker.answer("accepted")
+    worker.say({"type": "shutdown"})
+    found = worker.answer("error")
+    assert (found["id"], found["class"]) == ("long", "Cancelled")
+    assert worker.answer("goodbye")
+    assert worker.next() is None
+    assert worker.ended() == 0
+
+
 def test_closing_its_input_ends_it_even_where_nothing_is_polled(start, mr, tmp_path):
     """While torch is being imported a job can neither be cancelled nor interrupted."""
     stuck = "import time; from DiffusionCore.worker import running\n"
