@@ -39,6 +39,11 @@ def view_names(arrangement: int) -> tuple[str, ...]:
     return tuple(name for plane in planes for name in (before_view(plane), after_view(plane)))
 
 
+def before_views() -> tuple[str, ...]:
+    """The slice views of the layout that is shown whose label says that they show the input."""
+    return view_names(current_layout())[::2] if ours(current_layout()) else ()
+
+
 def layout_xml(arrangement: int) -> str:
     """The description of one of our layouts as vtkMRMLLayoutNode reads it."""
     if arrangement == ONE_VIEW:

@@ -12,10 +12,11 @@ import slicer
 from slicer import util
 
 from ..volume import Volume
-from .layouts import copy_window
+from .layouts import before_views, copy_window
 from .nodes import remove_node
 from .overlays import hidden_volume
 
+NO_VIEW = "preview: no slice view shows the scan"
 STILL_MILLISECONDS = 250  # without a change of the view: scrolling has stopped
 AT_A_SLICE = 1e-3  # of a slice's distance: a view that is this near to a slice's middle shows that slice alone
 
@@ -44,7 +45,7 @@ class LivePreview:
         self._node: Any = None
         self._before: tuple[Any, Any, float] | None = None
         self._places: dict[str, tuple[float, ...]] = {}
-        self._observed: list[tuple[Any, int]] = []
+        self._observed: list[tuple[Any, int]] = []  # the scene, and the views
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(STILL_MILLISECONDS)
@@ -60,10 +61,17 @@ class LivePreview:
         if self._on:
             return
         self._on = True
-        for node in util.getNodesByClass("vtkMRMLSliceNode"):
-            self._places[node.GetID()] = place_of(node)
-            self._observed.append((node, node.AddObserver("ModifiedEvent", self._moved)))
+        scene = slicer.mrmlScene
+        self._observed.append((scene, scene.AddObserver(scene.NodeAddedEvent, self._follow_views)))
+        self._follow_views()
         self._timer.start()
+
+    def _follow_views(self, *_event: Any) -> None:
+        """Follow the slice views that are not followed yet; another layout may have made them."""
+        for node in util.getNodesByClass("vtkMRMLSliceNode"):
+            if node.GetID() not in self._places:
+                self._places[node.GetID()] = place_of(node)
+                self._observed.append((node, node.AddObserver("ModifiedEvent", self._moved)))
 
     def stop(self) -> None:
         """Follow no view, throw away what runs, and show the scan as it is."""
@@ -110,12 +118,13 @@ class LivePreview:
         return next((view for view in (self._view, *views) if view is not None and shows(view, node)), None)
 
     def _moved(self, view: Any, _event: str) -> None:
-        place = place_of(view)
-        if place == self._places.get(view.GetID()):
+        place, before = place_of(view), self._places.get(view.GetID())
+        if place == before:
             return
         self._places[view.GetID()] = place
         if self._source is None or shows(view, self._source):
-            self._view = view
+            if before is None or place[:-1] != before[:-1]:  # scrolled, not only shown by another layout
+                self._view = view
             self._stale()
 
     def _stale(self) -> None:
@@ -138,7 +147,7 @@ class LivePreview:
         node, volume, options = asked
         self._source, self._view = node, self._view_of(node)
         if self._view is None:
-            self.tell("preview: no slice view shows the scan")
+            self.tell("preview: no slice view but Before shows the scan" if before_views() else NO_VIEW)
             return
         region = region_in_view(volume, self._view)
         if region is None:
@@ -205,15 +214,18 @@ class LivePreview:
 
 
 def place_of(view: Any) -> tuple[float, ...]:
-    """Where a slice view lies, whatever its zoom and position in the plane: its normal and its distance along it."""
+    """Where a slice view lies, whatever its zoom and position in the plane: its normal and its distance along it, and
+    whether it is seen."""
     matrix = util.arrayFromVTKMatrix(view.GetSliceToRAS())
     normal = matrix[:3, 2]
-    return tuple(np.round([*normal, normal @ matrix[:3, 3]], 4))
+    return tuple(np.round([*normal, normal @ matrix[:3, 3], view.IsMappedInLayout()], 4))
 
 
 def shows(view: Any, node: Any) -> bool:
-    """Whether a slice view of the layout that is shown has a volume node beneath whatever lies over it."""
-    composite = composite_of(view) if view.GetScene() is not None and view.IsMappedInLayout() else None
+    """Whether a slice view of the layout that is shown has a volume node beneath whatever lies over it. The view that a
+    person takes for the scan as it was is never one of them."""
+    seen = view.GetScene() is not None and view.IsMappedInLayout() and view.GetLayoutName() not in before_views()
+    composite = composite_of(view) if seen else None
     return composite is not None and composite.GetBackgroundVolumeID() == node.GetID()
 
 

@@ -95,6 +95,45 @@ def test_apply_comes_before_a_preview_that_runs(panel: Any) -> None:
     assert panel.ui.stateLabel.text == "finished"
 
 
+def test_the_view_called_before_shows_the_scan_as_it_was(panel: Any) -> None:
+    """With the preview still ticked when a result is shown."""
+    import slicer
+
+    from DiffusionCore.slicerbridge import layouts
+
+    hand.set_value(panel.ui.previewCheckBox, True)
+    shown(panel)
+    hand.click(panel.ui.applyButton)
+    panel_hand.finish(panel)
+    words = "preview: no slice view but Before shows the scan"
+    hand.wait_until(lambda: panel.ui.previewLabel.text == words, panel_hand.PATIENCE)
+    before = layouts.composite_node(layouts.before_view())
+    assert before.GetBackgroundVolumeID() == panel.parameters.inputVolume.GetID()
+    assert before.GetForegroundVolumeID() is None
+    hand.click(panel.ui.formerLayoutButton)
+    node = shown(panel)
+    composite = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
+    assert composite.GetForegroundVolumeID() == node.GetID()
+
+
+def test_views_that_another_layout_makes_are_followed_too(host: Any, panel: Any) -> None:
+    import slicer
+
+    hand.set_value(panel.ui.previewCheckBox, True)
+    shown(panel)
+    manager = slicer.app.layoutManager()
+    assert slicer.mrmlScene.GetSingletonNode("Slice4", "vtkMRMLSliceNode") is None
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutThreeOverThreeView)
+    hand.turn()
+    view = next(name for name in host.shown_views() if name not in ("Red", "Green", "Yellow"))
+    manager.sliceWidget(view).mrmlSliceCompositeNode().SetBackgroundVolumeID(panel.parameters.inputVolume.GetID())
+    logic = manager.sliceWidget(view).sliceLogic()
+    logic.FitSliceToAll()
+    logic.SetSliceOffset(logic.GetSliceOffset() + 5)
+    node = shown(panel)
+    assert manager.sliceWidget(view).mrmlSliceCompositeNode().GetForegroundVolumeID() == node.GetID()
+
+
 def test_off_leaves_the_views_and_the_scene_as_they_were(panel: Any) -> None:
     import slicer
 
