@@ -55,7 +55,7 @@ class ClassifyPanel(ModulePanel):
         self.follow_nodes()
         self.choices.show(self.parameters, DEVICES)
         self.show_controls(self.why_not(), TIP)
-        self.result.show(self.parameters)
+        self.result.show(self.parameters, self.controls.why_not_now)
 
     def why_not(self) -> str:
         """Why Apply cannot be pressed; "" if it can."""

@@ -25,7 +25,7 @@ class ResultGroup:
         self.ui = ui
         self.parameters: Any = None
         self.maps = MapViews()
-        self._listed: list[str] = []
+        self._not_now = ""
         ui.regionsList.connect("itemClicked(QListWidgetItem*)", lambda _item: guarded(self.jump)())
         ui.reportButton.connect("clicked()", guarded(report))
 
@@ -34,9 +34,9 @@ class ResultGroup:
         """The table node of the result; None without one."""
         return None if self.parameters is None else self.parameters.result
 
-    def show(self, parameters: Any) -> None:
-        """Show a parameter node's result, or that there is none."""
-        self.parameters = parameters
+    def show(self, parameters: Any, not_now: str = "") -> None:
+        """Show a parameter node's result, or that there is none; `not_now`: why none can be written at this moment."""
+        self.parameters, self._not_now = parameters, not_now
         result = self.result
         answer = answer_of(result)
         probabilities = answer.get("probabilities", [])
@@ -47,9 +47,8 @@ class ResultGroup:
         say(self.ui.warningsLabel, "\n".join(f"⚠ {words}" for words in answer.get("warnings", [])))
         self._show_map(answer)
         self._show_regions(answer)
-        allow(
-            self.ui.reportButton, "" if answer else NO_RESULT, "The answer as JSON, a figure, the regions as markups."
-        )
+        not_kept = not_now if answer else NO_RESULT
+        allow(self.ui.reportButton, not_kept, "The answer as JSON, a figure, the regions as markups.")
 
     def _show_map(self, answer: dict[str, Any]) -> None:
         ui, parameters = self.ui, self.parameters
@@ -96,7 +95,7 @@ class ResultGroup:
         """Show the result's scan with its map, at the best region."""
         self.maps.look_at(self.result)
         self.maps.hide()
-        self.show(self.parameters)
+        self.show(self.parameters, self._not_now)
         self.jump_to_region(0)
 
     def end(self) -> None:

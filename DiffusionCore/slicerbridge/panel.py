@@ -76,6 +76,11 @@ class JobControls:
         """Whether a job is starting, running or being cancelled."""
         return self.state in BUSY
 
+    @property
+    def why_not_now(self) -> str:
+        """Why nothing else can be run at this moment; "" if it can."""
+        return "Not while a scan is worked on." if self.busy else ""
+
     def allow(self, why_not: str = "", tip: str = "") -> None:
         """Enable Apply, or disable it with the reason as its tool tip. Cancel is never disabled by this."""
         self._why_not, self._tip = why_not, tip

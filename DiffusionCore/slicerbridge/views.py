@@ -27,7 +27,7 @@ TITLES = {"difference": "after − before", "uncertainty": "uncertainty", "resid
 NO_RESULT = "There is no result yet."
 FROM_NOISE = "This image was made from noise; there is no scan to compare it with."
 NEEDS = {
-    "uncertainty": "This result has no uncertainty: take the preset Careful, or 2 samples or more.",
+    "uncertainty": "This result has no uncertainty: take the preset Careful with 2 samples or more.",
     "residual": "This result has no residual-structure map: tick the check of trust under Advanced.",
 }
 ONLY_ENHANCED = "Only an enhanced scan has a residual-structure map; what is removed from it should be noise."

@@ -8,10 +8,10 @@ from typing import Any
 from slicer import util
 
 from DiffusionCore.slicerbridge.installed import added_models, clear_added_models, installed_cards, size_of
-from DiffusionCore.slicerbridge.widgets import fill_choice
+from DiffusionCore.slicerbridge.widgets import allow, fill_choice
 
 from .choices import PRESET_TEXTURE, network_passes, preset_for
-from .task_group import fitting_models, is_flat, task_of
+from .task_group import fitting_models, is_flat, task_of, why_not_used
 
 PRESET_WORDS = {
     "quick": ("Quick", "faithful"),
@@ -112,13 +112,11 @@ class HowGroup:
         return None
 
     def _show_sigma(self) -> None:
-        own = self.parameters is not None and self.parameters.ownSigma and task_of(self.parameters) == "enhance"
-        self.ui.sigmaSpinBox.setEnabled(own)
-        self.ui.sigmaSpinBox.setToolTip(
-            "Standard deviation of the noise in the scan's own units."
-            if own
-            else "The noise is measured in the scan; tick the box to set it."
-        )
+        task = task_of(self.parameters)
+        own = self.parameters is not None and self.parameters.ownSigma
+        why_not = "" if own else "The noise is measured in the scan; tick the box to set it."
+        why_not = why_not_used("sigmaCheckBox", task, "") or why_not
+        allow(self.ui.sigmaSpinBox, why_not, "Standard deviation of the noise in the scan's own units.")
 
     def _store(self, name: str, value: str) -> None:
         if self.parameters is not None and not self._busy and getattr(self.parameters, name) != value:

@@ -103,7 +103,7 @@ class EnhancePanel(ModulePanel):
         if not why_not and enhances and not self.missing and not self.paused and seconds[parameters.preset] is None:
             self._speed_timer.start()
         self.show_controls(why_not, APPLY[task_of(parameters)])
-        self.result.show(parameters, "" if look is None else look.unit)
+        self.result.show(parameters, "" if look is None else look.unit, self.controls.why_not_now)
         self._show_preview(why_not or ("" if enhances else "Only enhancement has a preview."))
 
     def _show_newest_result(self) -> None:
@@ -130,8 +130,7 @@ class EnhancePanel(ModulePanel):
     def _show_preview(self, why_not: str) -> None:
         if not why_not and self.missing:
             why_not = "The packages it needs are not installed; Apply installs them."
-        if not why_not and self.controls.busy:
-            why_not = "Not while a scan is worked on."
+        why_not = why_not or self.controls.why_not_now
         self.ui.previewCheckBox.setEnabled(not why_not)
         self.ui.previewCheckBox.setToolTip(why_not or "The slab around the slice in view, when the scrolling stops.")
         wanted = not why_not and not self.paused and self.parameters.preview

@@ -38,7 +38,7 @@ class ResultGroup(VTKObservationMixin):
         self.ui = ui
         self.views = ResultViews()
         self.parameters: Any = None
-        self._table: Any = None
+        self._not_now = ""
         for name, (arrangement, _tip) in LAYOUTS.items():
             self._button(name).connect("clicked()", guarded(lambda number=arrangement: self.arrange(number)))
         ui.formerLayoutButton.connect("clicked()", guarded(self.restore))
@@ -62,9 +62,9 @@ class ResultGroup(VTKObservationMixin):
         """The button of a way to look."""
         return self._button(f"{way}Button")
 
-    def show(self, parameters: Any, unit: str) -> None:
-        """Show a parameter node's result, or that there is none."""
-        self.parameters = parameters
+    def show(self, parameters: Any, unit: str, not_now: str = "") -> None:
+        """Show a parameter node's result, or that there is none; `not_now`: why none can be written at this moment."""
+        self.parameters, self._not_now = parameters, not_now
         result = None if parameters is None else parameters.resultVolume
         if self.views.choose(result, unit):
             self._look_as_chosen()
@@ -182,8 +182,9 @@ class ResultGroup(VTKObservationMixin):
         )
         allow(self.ui.plotCombo, why_not, "What the plot beside the table shows.")
         allow(self.ui.profileButton, why_not, "A line across the result, whose ends can be moved; the plot follows.")
-        allow(self.ui.reportButton, why_not, "Figures as JSON, pictures as PNG, and a page that holds both.")
-        allow(self.ui.dicomButton, why_not, "A derived DICOM series that says what was done and from which images.")
+        not_kept = why_not or self._not_now
+        allow(self.ui.reportButton, not_kept, "Figures as JSON, pictures as PNG, and a page that holds both.")
+        allow(self.ui.dicomButton, not_kept, "A derived DICOM series that says what was done and from which images.")
         self.ui.wipeSlider.setVisible(self.views.way == "wipe")
         self.ui.overlaySlider.setVisible(covering)
         say(self.ui.legendLabel, self.views.legend)

@@ -238,6 +238,8 @@ def test_a_report_of_three_files(host: Any, outlined: Any, tmp_path: Path) -> No
     host.as_a_person()
     host.dialogs.answer(str(tmp_path), saying="report")
     hand.click(outlined.ui.reportButton)
+    why_not = "Not while a scan is worked on."  # the report itself is
+    assert (outlined.ui.reportButton.enabled, outlined.ui.reportButton.toolTip) == (False, why_not)
     panel_hand.finish(outlined)
     assert outlined.ui.stateLabel.text == "finished"
     files = sorted(path.name for path in tmp_path.iterdir())

@@ -75,7 +75,8 @@ def test_a_scan_is_super_resolved_in_its_own_box(host: Any, panel: Any) -> None:
     assert [ui.superresGroup.isHidden(), ui.synthesisGroup.isHidden()] == [False, True]
     assert "Result: 144×128×80 voxels of 0.5×0.5×0.5 mm." in ui.taskHint.text
     assert ui.modelHint.text.startswith("tiny-x2: ")
-    assert (ui.trustCheckBox.enabled, ui.trustCheckBox.toolTip) == (False, "Super-resolve does not use it.")
+    for widget in (ui.trustCheckBox, ui.sigmaCheckBox, ui.sigmaSpinBox):
+        assert (widget.enabled, widget.toolTip) == (False, "Super-resolve does not use it.")
     assert ui.previewCheckBox.toolTip == "Only enhancement has a preview."
     assert not ui.factorSpinBox.enabled and "by a factor" in ui.factorSpinBox.toolTip
     choose(panel, "Super-resolve", "tiny-x2")

@@ -36,6 +36,20 @@ def test_a_report_of_three_files(host: Any, panel: Any, tmp_path: Path) -> None:
     assert report["notice"] == "Research only. Not for clinical use."
 
 
+def test_while_a_scan_is_worked_on_nothing_can_be_written_and_the_buttons_say_so(panel: Any) -> None:
+    ui = panel.ui
+    hand.open_section(ui.advancedSection)
+    hand.click(ui.naturalButton)
+    hand.set_value(ui.stepsSpinBox, 200)
+    hand.click(ui.applyButton)
+    panel_hand.running(panel)
+    for button in (ui.reportButton, ui.dicomButton):
+        assert (button.enabled, button.toolTip) == (False, "Not while a scan is worked on.")
+    hand.click(ui.applyButton)
+    panel_hand.finish(panel)
+    assert ui.reportButton.enabled and ui.dicomButton.enabled
+
+
 def test_a_report_that_cannot_be_written_is_said(panel: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     panel.keep_in("report", str(tmp_path / "file" / "below"))
