@@ -6,6 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from typing import Any
 
+import qt
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
@@ -41,7 +42,8 @@ class ModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin, ABC):
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneChanged)
-        self.addObserver(scene, scene.EndImportEvent, self.onSceneChanged)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
         self.initializeParameterNode()
 
     def initializeParameterNode(self) -> None:
@@ -62,8 +64,17 @@ class ModuleWidget(ScriptedLoadableModuleWidget, VTKObservationMixin, ABC):
 
     def onSceneChanged(self, caller: Any = None, event: Any = None) -> None:
         """Called after the scene was closed, or another was loaded: its choices and its result are shown."""
-        if self.parent.isEntered:
+        if self.panel is not None and self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onSceneStartImport(self, caller: Any = None, event: Any = None) -> None:
+        """Called before a scene is read: a chooser of nodes that is filled meanwhile takes the first one by itself, which
+        must not become what the scene's own choice was."""
+        self.panel.set_parameters(None)
+
+    def onSceneEndImport(self, caller: Any = None, event: Any = None) -> None:
+        """Called when a scene was read, but before the choosers of nodes list what is in it."""
+        qt.QTimer.singleShot(0, lambda: self.onSceneChanged())
 
     def onReload(self) -> None:
         """Reload the library with the module."""

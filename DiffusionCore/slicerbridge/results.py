@@ -57,10 +57,7 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
     """Put all that belongs to a result's volume node beside it; gives the node."""
     name = node.GetName()
     set_part(node, INPUT, source)
-    if uids := source.GetAttribute(DICOM_UIDS) or source.GetAttribute(SOURCE_UIDS):
-        node.SetAttribute(SOURCE_UIDS, uids)
-    if is_synthetic(source):
-        node.SetAttribute(SYNTHETIC, "1")
+    mark_as_of(node, source)
     if isinstance(values.get("interpolated"), Volume):
         set_part(node, INTERPOLATED, map_from_volume(values["interpolated"], name, "interpolated scan", source))
     structure = (values.get("trust") or {}).get("structure")
@@ -81,6 +78,14 @@ def keep_parts(node: Any, source: Any, values: Mapping[str, Any], words: Mapping
         set_part(node, TABLE, table)
     keep_report(node, values)
     return node
+
+
+def mark_as_of(node: Any, source: Any) -> None:
+    """Let the volume node of a result know which DICOM images its input was read from, and whether that shows nobody."""
+    if uids := source.GetAttribute(DICOM_UIDS) or source.GetAttribute(SOURCE_UIDS):
+        node.SetAttribute(SOURCE_UIDS, uids)
+    if is_synthetic(source):
+        node.SetAttribute(SYNTHETIC, "1")
 
 
 def map_from_volume(volume: Volume, name: str, words: str, like: Any) -> Any:

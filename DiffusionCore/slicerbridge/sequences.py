@@ -7,6 +7,8 @@ from typing import Any
 import slicer
 from slicer import util
 
+FRAME = "DiffusionCore.frame"  # attribute of a result that is played: the number, from 0, of the frame it was judged by
+
 
 def browser_of(node: Any) -> Any:
     """The sequence browser that plays a volume node; None if it is not played from a sequence."""
@@ -55,6 +57,14 @@ def play(sequence: Any, node: Any, name: str) -> Any:
     if proxy is not None:
         proxy.SetName(name)
     return proxy
+
+
+def why_not_of_this_frame(result: Any) -> str:
+    """Why the figures and maps of a result do not hold for the frame that is played; "" if they do."""
+    judged, browser = result.GetAttribute(FRAME), browser_of(result)
+    if judged is None or browser is None or browser.GetSelectedItemNumber() == int(judged):
+        return ""
+    return f"Figures and maps are those of frame {int(judged) + 1} of the sequence; go back to it."
 
 
 def new_sequence(name: str, frames: list[Any], index: str) -> Any:

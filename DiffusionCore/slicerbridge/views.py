@@ -7,7 +7,9 @@ from typing import Any
 
 from . import layouts
 from .compare import Blink, Wipe
+from .nodes import remove_node
 from .overlays import background, colour_bar, hide_colour_bar, overlay
+from .recognise import image_changed_at
 from .results import (
     DIFFERENCE,
     INPUT,
@@ -20,8 +22,10 @@ from .results import (
     part,
     report_of,
 )
+from .sequences import why_not_of_this_frame
 
 WAYS = ("wipe", "blink", "difference", "uncertainty", "residual")
+COMPARED = ("wipe", "difference")  # with the interpolated scan, where there is one
 ROLES = {"uncertainty": UNCERTAINTY, "residual": RESIDUAL}
 TITLES = {"difference": "after − before", "uncertainty": "uncertainty", "residual": "structure"}
 NO_RESULT = "There is no result yet."
@@ -43,6 +47,7 @@ class ResultViews:
         self.legend = ""
         self._mode: Any = None
         self._window: layouts.SameWindow | None = None
+        self._seen: tuple[int, ...] = ()
 
     @property
     def source(self) -> Any:
@@ -56,11 +61,29 @@ class ResultViews:
             return False
         self.forget()
         self.result, self.unit = result, unit
+        self._seen = self._voxels()
         self._hide_colour_bars()  # a scene may have been saved while one was shown
         source = self.source
         if source is not None and source.GetDisplayNode() and result.GetDisplayNode():
             self._window = layouts.SameWindow(source, result)
         return True
+
+    def _voxels(self) -> tuple[int, ...]:
+        there = (node for node in (self.source, self.result) if node is not None and node.GetScene() is not None)
+        return tuple(image_changed_at(node) for node in there)
+
+    def changed(self) -> bool:
+        """Whether the scan or the result has other voxels than when that was last asked: another frame is played, say."""
+        before, self._seen = self._seen, self._voxels()
+        return before != self._seen
+
+    def look_again(self, wipe: float, opacity: float) -> str:
+        """Show the result in the way that is chosen, made anew of the voxels as they are now; gives the way."""
+        way = self.way
+        self.look("")
+        if (difference := part(self.result, DIFFERENCE)) is not None:
+            remove_node(difference)
+        return self.look(way, wipe, opacity)
 
     def forget(self) -> None:
         """Take everything of the result out of the views and let go of it."""
@@ -79,7 +102,13 @@ class ResultViews:
             return "The scan that this result was made from is gone."
         if way in ROLES and part(self.result, ROLES[way]) is None:
             return ONLY_ENHANCED if way == "residual" and part(self.result, INTERPOLATED) else NEEDS[way]
+        if way in ROLES or (way in COMPARED and part(self.result, INTERPOLATED)):
+            return why_not_of_this_frame(self.result)
         return ""
+
+    def why_not_kept(self) -> str:
+        """Why no report of what is shown can be written; "" if it can."""
+        return self.why_not() or why_not_of_this_frame(self.result)
 
     def arrange(self, arrangement: int) -> None:
         """Show before and after in one of our layouts, in the way that is chosen."""
@@ -167,7 +196,10 @@ class ResultViews:
 
     def warnings(self) -> list[str]:
         """The sentences a person should read about the result."""
-        return list(report_of(self.result).get("warnings", [])) if self.result is not None else []
+        if self.result is None or self.result.GetScene() is None:
+            return []
+        frame = why_not_of_this_frame(self.result)
+        return [*([frame] if frame else []), *report_of(self.result).get("warnings", [])]
 
 
 def guarded(action: Callable[[], Any]) -> Callable[..., None]:

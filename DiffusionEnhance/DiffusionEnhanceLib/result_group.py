@@ -68,6 +68,8 @@ class ResultGroup(VTKObservationMixin):
         result = None if parameters is None else parameters.resultVolume
         if self.views.choose(result, unit):
             self._look_as_chosen()
+        elif self.views.changed():
+            self._look_again()
         self._show_buttons()
         self._show_table()
         say(self.ui.warningsLabel, "\n".join(f"⚠ {words}" for words in self.views.warnings()))
@@ -83,6 +85,15 @@ class ResultGroup(VTKObservationMixin):
             qt.QTimer.singleShot(0, lambda: self.choose_way(way))  # in a turn of its own, as it may be long
         else:
             self.choose_way("")
+
+    def _look_again(self) -> None:
+        """Another frame is played, or the scan was changed: what was made of the voxels before is made anew."""
+        if self.parameters is None:
+            return
+        guarded(lambda: self.views.look_again(self.parameters.wipe, self.parameters.overlayOpacity))()
+        self.parameters.view = self.views.way
+        if layouts.current_layout() == layouts.NUMBERS:
+            self._plot_timer.start()
 
     def end(self) -> None:
         """Take everything out of the views; the user's layout comes back."""
@@ -115,7 +126,7 @@ class ResultGroup(VTKObservationMixin):
     def plot(self) -> None:
         """Make the plot that is chosen and show it with the table where the layout has them."""
         result = self.views.result
-        if self.views.why_not():
+        if self.views.why_not("difference"):
             return
         chart = part(result, CHART)
         if self.ui.plotCombo.currentIndex == 1:
@@ -140,7 +151,7 @@ class ResultGroup(VTKObservationMixin):
     def draw_profile(self) -> None:
         """Put a line across the result, which a person can then move; the plot follows it."""
         result = self.views.result
-        if self.parameters is None or self.views.why_not():
+        if self.parameters is None or self.views.why_not("difference"):
             return
         line = self.parameters.profileLine
         if line is None:
@@ -180,9 +191,12 @@ class ResultGroup(VTKObservationMixin):
             "" if covering else "Press Uncertainty or Residual structure first.",
             "How much the colours cover the scan.",
         )
-        allow(self.ui.plotCombo, why_not, "What the plot beside the table shows.")
-        allow(self.ui.profileButton, why_not, "A line across the result, whose ends can be moved; the plot follows.")
-        not_kept = why_not or self._not_now
+        not_compared = self.views.why_not("difference")
+        allow(self.ui.plotCombo, not_compared, "What the plot beside the table shows.")
+        allow(
+            self.ui.profileButton, not_compared, "A line across the result, whose ends can be moved; the plot follows."
+        )
+        not_kept = self.views.why_not_kept() or self._not_now
         allow(self.ui.reportButton, not_kept, "Figures as JSON, pictures as PNG, and a page that holds both.")
         allow(self.ui.dicomButton, not_kept, "A derived DICOM series that says what was done and from which images.")
         self.ui.wipeSlider.setVisible(self.views.way == "wipe")

@@ -10,9 +10,9 @@ import slicer
 from DiffusionCore.slicerbridge.nodes import node_from_volume, remove_node, volume_from_node
 from DiffusionCore.slicerbridge.panel import Job
 from DiffusionCore.slicerbridge.recognise import image_changed_at, look_at
-from DiffusionCore.slicerbridge.results import keep_parts, keep_result
+from DiffusionCore.slicerbridge.results import keep_parts, keep_result, mark_as_of
 from DiffusionCore.slicerbridge.scans import CHANGED, GONE, Scans, region_of
-from DiffusionCore.slicerbridge.sequences import add_frame, browser_of, frames_of, play, result_sequence
+from DiffusionCore.slicerbridge.sequences import FRAME, add_frame, browser_of, frames_of, play, result_sequence
 from DiffusionCore.volume.geometry import crop
 
 from .choices import enhance_options, superres_options
@@ -103,7 +103,10 @@ def frame_jobs(parameters: Any, scans: Scans, done: Callable[..., None]) -> list
             first = "sequence" not in made
             if first:
                 made["sequence"] = result_sequence(slicer.mrmlScene.GenerateUniqueName(name), node)
+                made["number"] = str(number)
             temporary = node_from_volume(values["volume"], f"{name} {number}")
+            temporary.SetAttribute(FRAME, made["number"])  # what plays them takes a frame's attributes for its own
+            mark_as_of(temporary, node)
             add_frame(made["sequence"], node, number, temporary)
             remove_node(temporary)
             if first:

@@ -64,6 +64,22 @@ def test_a_scene_comes_back_with_result_overlays_table_and_choices(host: Any, pa
     assert slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []
 
 
+@pytest.mark.parametrize("closed_first", [False, True])
+def test_of_several_volumes_a_scene_comes_back_with_the_one_that_was_chosen(
+    host: Any, tmp_path: Any, closed_first: bool
+) -> None:
+    panel_hand.small_head()
+    panel = panel_hand.open_panel(host)
+    hand.set_value(panel.ui.inputSelector, panel_hand.small_head("MRHeadReference"))
+    saved = host.save_scene(tmp_path / "scene.mrb")
+    if closed_first:
+        host.clear_scene()
+    host.load_scene(saved)
+    hand.run_for(0.1)
+    assert panel.parameters.inputVolume.GetName() == "MRHeadReference"
+    assert panel.ui.inputSelector.currentNode() is panel.parameters.inputVolume
+
+
 def test_a_scene_saved_while_a_wipe_is_looked_at_comes_back_with_it(host: Any, panel: Any, tmp_path: Any) -> None:
     from DiffusionCore.slicerbridge.layouts import THREE_PLANES, after_view, composite_node, current_layout
 

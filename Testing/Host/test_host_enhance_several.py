@@ -41,8 +41,10 @@ def test_several_volumes_one_of_them_bad(panel: Any, head: Any) -> None:
     assert part(panel.parameters.resultVolume, INPUT) is good
 
 
-def test_a_sequence_frame_by_frame(panel: Any, head: Any) -> None:
+def test_a_sequence_frame_by_frame(host: Any, panel: Any, head: Any, tmp_path: Any) -> None:
     import slicer
+
+    from DiffusionCore.slicerbridge.results import DIFFERENCE, INPUT, part
 
     reference = panel_hand.small_head("MRHeadReference")
     sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Perfusion")
@@ -61,3 +63,24 @@ def test_a_sequence_frame_by_frame(panel: Any, head: Any) -> None:
     made = [node for node in slicer.util.getNodesByClass("vtkMRMLSequenceNode") if node is not sequence]
     assert [node.GetNumberOfDataNodes() for node in made] == [2]
     assert browser.GetProxyNode(made[0]) is panel.parameters.resultVolume
+
+    hand.click(panel.ui.differenceButton)
+    browser.SetSelectedItemNumber(1)  # as its slider does
+    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+    hand.run_for(0.1)
+    result = panel.parameters.resultVolume
+    before, after, shown = (panel_hand.voxels_of(one) for one in (proxy, result, part(result, DIFFERENCE)))
+    np.testing.assert_array_equal(before, panel_hand.voxels_of(reference))
+    np.testing.assert_array_equal(shown, after.astype(float) - before)
+    words = "Figures and maps are those of frame 1 of the sequence; go back to it."
+    assert (panel.ui.reportButton.enabled, panel.ui.reportButton.toolTip) == (False, words)
+    assert words in panel.ui.warningsLabel.text
+
+    saved = host.save_scene(tmp_path / "scene.mrb")
+    host.clear_scene()
+    host.load_scene(saved)
+    hand.run_for(0.1)
+    result = panel.parameters.resultVolume
+    assert part(result, INPUT) is panel.parameters.inputVolume
+    assert panel.ui.allFramesCheckBox.text == "Every frame of the sequence (2)"
+    assert panel.ui.reportButton.toolTip == words
