@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -65,6 +66,33 @@ def test_one_click_gives_the_result_beside_the_input_and_the_command_line_s_byte
     subprocess.run(command, cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": str(panel_hand.REPOSITORY)})
     other = slicer.util.loadVolume(str(tmp_path / "out.nrrd"))
     np.testing.assert_array_equal(panel_hand.voxels_of(result), panel_hand.voxels_of(other))
+
+
+def test_trust_is_the_command_line_s_byte_for_byte_with_the_same_seed(panel: Any, head: Any, tmp_path: Path) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.results import RESIDUAL, UNCERTAINTY, part, report_of
+
+    ui = panel.ui
+    slicer.util.saveNode(head, str(tmp_path / "head.nrrd"))
+    hand.click(ui.carefulButton)
+    hand.open_section(ui.advancedSection)
+    for box, number in ((ui.stepsSpinBox, 2), (ui.samplesSpinBox, 2), (ui.seedSpinBox, 5)):
+        hand.set_value(box, number)
+    hand.set_value(ui.trustCheckBox, True)
+    panel_hand.apply(panel)
+    result = panel.parameters.resultVolume
+    given = (
+        "--preset=careful --steps=2 --samples=2 --seed=5 --trust-map=map.nrrd --uncertainty=spread.nrrd --report=r.json"
+    )
+    command = [sys.executable, "-m", "DiffusionCore", "enhance", "head.nrrd", "out.nrrd", "--quiet", *given.split()]
+    subprocess.run(command, cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": str(panel_hand.REPOSITORY)})
+    for name, node in (("out", result), ("map", part(result, RESIDUAL)), ("spread", part(result, UNCERTAINTY))):
+        other = slicer.util.loadVolume(str(tmp_path / f"{name}.nrrd"))
+        np.testing.assert_array_equal(panel_hand.voxels_of(node), panel_hand.voxels_of(other), err_msg=name)
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert report_of(result)["trust"]["words"] == told["trust"]["words"]
+    assert report_of(result)["warnings"] == told["warnings"]
 
 
 def test_cancel_half_way_leaves_nothing_and_the_next_run_works(panel: Any, head: Any) -> None:

@@ -44,9 +44,11 @@ def test_several_volumes_one_of_them_bad(panel: Any, head: Any) -> None:
 def test_a_sequence_frame_by_frame(host: Any, panel: Any, head: Any, tmp_path: Any) -> None:
     import slicer
 
-    from DiffusionCore.slicerbridge.results import DIFFERENCE, INPUT, part
+    from DiffusionCore.slicerbridge.results import DIFFERENCE, INPUT, SOURCE_UIDS, part
 
     reference = panel_hand.small_head("MRHeadReference")
+    for frame in (head, reference):
+        frame.SetAttribute("DICOM.instanceUIDs", "1.2.3")
     sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Perfusion")
     sequence.SetDataNodeAtValue(head, "0")
     sequence.SetDataNodeAtValue(reference, "1")
@@ -72,6 +74,7 @@ def test_a_sequence_frame_by_frame(host: Any, panel: Any, head: Any, tmp_path: A
     before, after, shown = (panel_hand.voxels_of(one) for one in (proxy, result, part(result, DIFFERENCE)))
     np.testing.assert_array_equal(before, panel_hand.voxels_of(reference))
     np.testing.assert_array_equal(shown, after.astype(float) - before)
+    assert result.GetAttribute(SOURCE_UIDS) == "1.2.3"  # an export belongs to the patient, whichever frame is shown
     words = "Figures and maps are those of frame 1 of the sequence; go back to it."
     assert (panel.ui.reportButton.enabled, panel.ui.reportButton.toolTip) == (False, words)
     assert words in panel.ui.warningsLabel.text
