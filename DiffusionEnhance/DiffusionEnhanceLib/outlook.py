@@ -10,6 +10,8 @@ from .expectation import region_voxels
 from .finer import finer_of, sentence_of
 from .task_group import VERBS, is_flat, task_of, why_no_task
 
+NOT_INSTALLED = "The model that was chosen is not installed; choose another."
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -35,14 +37,15 @@ def outlook(parameters: Any, look: Any, how: Any) -> Outlook:
         return Outlook(missing)
     if task == "synthesize":
         card = how.model_for("")
-        return Outlook("" if card else "The model that was chosen is not installed; choose another.", card)
+        return Outlook("" if card else NOT_INSTALLED, card)
     if parameters is None or parameters.inputVolume is None or look is None:
         return Outlook("Choose a volume first.")
     if look.problem:
         return Outlook(look.problem)
     card = how.model_for(look.modality, flat=look.single_slice)
     if how.models and card is None:
-        return Outlook(f"No installed model {VERBS[task]} {look.modality} scans.")
+        none = f"No installed model {VERBS[task]} {look.modality} scans."
+        return Outlook(NOT_INSTALLED if parameters.model else none)
     if look.single_slice and card is not None and not is_flat(card) and not parameters.force:
         return Outlook(f"This is a single slice, and {card.name} needs several; a 2D model takes one.", card)
     if why_not := why_no_sample(parameters.preset, int(parameters.steps)):

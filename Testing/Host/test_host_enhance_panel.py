@@ -131,6 +131,19 @@ def test_a_single_slice_is_for_a_2d_model(panel: Any) -> None:
     assert panel.ui.modelHint.text.startswith("denoise-mr: ")
 
 
+def test_a_model_that_is_gone_is_said(panel: Any) -> None:
+    """One that was cleared, or that a scene of another computer was made with."""
+    hand.set_value(panel.ui.inputSelector, panel_hand.small_head())
+    panel_hand.ready(panel)
+    panel.parameters.model = "of-mine"
+    hand.turn()
+    reason = "The model that was chosen is not installed; choose another."
+    assert (panel.ui.applyButton.enabled, panel.ui.applyButton.toolTip) == (False, reason)
+    hand.open_section(panel.ui.advancedSection)
+    hand.set_value(panel.ui.modelCombo, "automatic")
+    assert panel.ui.applyButton.enabled
+
+
 def test_presets_are_names_for_the_ends_of_texture(panel: Any) -> None:
     panel_hand.small_head()
     ui, parameters = panel.ui, panel.parameters
