@@ -59,6 +59,17 @@ def play(sequence: Any, node: Any, name: str) -> Any:
     return proxy
 
 
+def why_no_result(result: Any) -> str:
+    """Why what a result shows is none of the frame that is played: Cancel was pressed before it was made, or it failed.
+    "" if it is."""
+    browser = browser_of(result) if result.GetAttribute(FRAME) is not None else None
+    if browser is None:
+        return ""
+    at = browser.GetMasterSequenceNode().GetNthIndexValue(browser.GetSelectedItemNumber())
+    missing = browser.GetSequenceNode(result).GetItemNumberFromIndexValue(at) < 0
+    return "This frame of the sequence has no result; play another." if missing else ""
+
+
 def why_not_of_this_frame(result: Any) -> str:
     """Why the figures and maps of a result do not hold for the frame that is played; "" if they do."""
     judged, browser = result.GetAttribute(FRAME), browser_of(result)

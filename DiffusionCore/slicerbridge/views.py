@@ -22,7 +22,7 @@ from .results import (
     part,
     report_of,
 )
-from .sequences import why_not_of_this_frame
+from .sequences import why_no_result, why_not_of_this_frame
 
 WAYS = ("wipe", "blink", "difference", "uncertainty", "residual")
 COMPARED = ("wipe", "difference")  # with the interpolated scan, where there is one
@@ -100,6 +100,8 @@ class ResultViews:
             return FROM_NOISE
         if self.source is None:
             return "The scan that this result was made from is gone."
+        if missing := why_no_result(self.result):
+            return missing
         if way in ROLES and part(self.result, ROLES[way]) is None:
             return ONLY_ENHANCED if way == "residual" and part(self.result, INTERPOLATED) else NEEDS[way]
         if way in ROLES or (way in COMPARED and part(self.result, INTERPOLATED)):
@@ -198,7 +200,7 @@ class ResultViews:
         """The sentences a person should read about the result."""
         if self.result is None or self.result.GetScene() is None:
             return []
-        frame = why_not_of_this_frame(self.result)
+        frame = why_no_result(self.result) or why_not_of_this_frame(self.result)
         return [*([frame] if frame else []), *report_of(self.result).get("warnings", [])]
 
 

@@ -87,3 +87,30 @@ def test_a_sequence_frame_by_frame(host: Any, panel: Any, head: Any, tmp_path: A
     assert part(result, INPUT) is panel.parameters.inputVolume
     assert panel.ui.allFramesCheckBox.text == "Every frame of the sequence (2)"
     assert panel.ui.reportButton.toolTip == words
+
+
+def test_a_frame_that_was_not_reached_has_no_result(panel: Any, head: Any) -> None:
+    import slicer
+
+    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Perfusion")
+    for number in range(2):
+        sequence.SetDataNodeAtValue(head, str(number))
+    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
+    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+    hand.set_value(panel.ui.inputSelector, browser.GetProxyNode(sequence))
+    panel_hand.ready(panel)
+    hand.set_value(panel.ui.allFramesCheckBox, True)
+    hand.click(panel.ui.applyButton)
+    hand.wait_until(lambda: "2 of 2" in panel.ui.stateLabel.text, panel_hand.PATIENCE)
+    hand.click(panel.ui.applyButton)
+    panel_hand.finish(panel)
+    assert panel.ui.stateLabel.text == "cancelled: 1 before it was done"
+    assert panel.ui.differenceButton.enabled
+    browser.SetSelectedItemNumber(1)
+    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+    hand.run_for(0.1)
+    words = "This frame of the sequence has no result; play another."
+    for button in (panel.ui.differenceButton, panel.ui.blinkButton, panel.ui.dicomButton):
+        assert (button.enabled, button.toolTip) == (False, words)
+    assert panel.ui.warningsLabel.text.startswith(f"⚠ {words}")
