@@ -44,7 +44,7 @@ def reliability(figures: TrustFigures) -> Figure:
 
 def detail(figures: TrustFigures) -> Figure:
     """AUC of the observer against contrast in scan (dashed) and result, a panel a modality and noise level."""
-    cells = [c for c in figures.cells if c.strength == 1]
+    cells = figures.at_full_strength
     panels = list(dict.fromkeys((c.modality, c.label) for c in cells))
     figure = _figure(5.5 * len(panels), 4.5)
     for place, panel in enumerate(panels, start=1):

@@ -48,6 +48,11 @@ class TrustFigures:
     covered: tuple[Coverage, ...]
     cells: tuple[Cell, ...]
 
+    @property
+    def at_full_strength(self) -> list[Cell]:
+        """The cells of the model's result itself, not blended with the scan."""
+        return [cell for cell in self.cells if cell.strength == 1]
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -94,7 +99,7 @@ def verdicts(figures: TrustFigures, extent: Extent) -> Iterator[Verdict]:
                 f"{mean:.1%} (scans {min(covered):.1%} to {max(covered):.1%})",
                 COVERED[0] <= mean <= COVERED[1],
             )
-        shown = [c for c in figures.cells if c.modality == modality and c.shown and c.strength == 1]
+        shown = [c for c in figures.at_full_strength if c.modality == modality and c.shown]
         if shown:
             falls = [c for c in shown if c.falls]
             fewest = min(c.insertions for c in shown)
@@ -148,8 +153,7 @@ def markdown(figures: TrustFigures, gates: Sequence[Verdict], extent: Extent, *,
             "p",
             "lost",
         )
-        whole = [cell for cell in figures.cells if cell.strength == 1]
-        parts += ["## Small structures", markdown_table(head, map(_cell_row, whole))]
+        parts += ["## Small structures", markdown_table(head, map(_cell_row, figures.at_full_strength))]
         head = ("modality", "noise", "strength", "contrast kept", "largest fall of AUC", "lost of those shown")
         parts += ["### By strength", BY_STRENGTH, markdown_table(head, _strength_rows(figures.cells))]
     return "\n\n".join(parts) + "\n"

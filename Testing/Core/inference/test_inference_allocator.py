@@ -37,6 +37,15 @@ def test_a_layer_s_memory_is_taken_over_by_the_next():
 
 
 @linux
+def test_a_block_within_a_block_does_not_end_it():
+    pages = 64 * MIB // resource.getpagesize()
+    with reused_memory():
+        with reused_memory():
+            faults_of(2)
+        assert faults_of(8) <= 2 * pages
+
+
+@linux
 def test_all_of_it_goes_back_at_the_end():
     with reused_memory():
         before = held()
