@@ -11,7 +11,13 @@ from DiffusionCore.degradation.ct_kernel import ReconstructionKernel
 from DiffusionCore.degradation.ct_low_dose import flux_for_noise, low_dose_ct, mixed, noise_map, unit_noise
 from DiffusionCore.degradation.degraded import Degraded
 from DiffusionCore.degradation.grid import AxisGrid, aligned_grid, aligned_grids
-from DiffusionCore.degradation.kspace import downsample_kspace, partial_fourier, upsample_kspace, zero_filled
+from DiffusionCore.degradation.kspace import (
+    band_limited_noise,
+    downsample_kspace,
+    partial_fourier,
+    upsample_kspace,
+    zero_filled,
+)
 from DiffusionCore.degradation.low_resolution import (
     AxisLowering,
     axis_lowering,
@@ -42,6 +48,7 @@ __all__ = [
     "aligned_grid",
     "aligned_grids",
     "axis_lowering",
+    "band_limited_noise",
     "consistent",
     "correlated",
     "downsample_kspace",

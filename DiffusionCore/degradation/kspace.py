@@ -92,9 +92,7 @@ def zero_filled(
     raised-cosine filter (as scanners apply against ringing) falls to zero; 0 is a sharp edge.
     """
     voxels = checked_voxels(x)
-    fractions = per_axis(fraction, voxels.ndim, "fraction")
-    if not all(0 < f <= 1 for f in fractions) or not 0 <= taper <= 1:
-        raise UsageError(f"fraction must be above 0 and at most 1 and taper 0 to 1, got {fractions} and {taper}")
+    fractions = _checked_fractions(fraction, taper, voxels.ndim)
     windows = [_band(n, f, taper) for n, f in zip(voxels.shape, fractions, strict=True)]
     record = {"kind": "zero_filled", "fraction": list(fractions), "taper": float(taper)}
     return _acquired(voxels, rng, windows, sigma, magnitude, record)
@@ -123,6 +121,29 @@ def partial_fourier(
     windows[axis][order[:missing]] = 0
     record = {"kind": "partial_fourier", "fraction": float(fraction), "axis": axis}
     return _acquired(voxels, rng, windows, sigma, magnitude, record)
+
+
+def band_limited_noise(
+    shape: Sequence[int],
+    rng: np.random.Generator,
+    fraction: float | Sequence[float],
+    taper: float = 0.0,
+    margin: int = 16,
+) -> Array:
+    """Normal noise of `shape` (K, J, I) or (J, I) and variance 1, correlated as `zero_filled` leaves it: the central
+    `fraction` of k-space along each axis, tapered. `margin` voxels are drawn beyond the box and thrown away, so that
+    opposite faces are not correlated."""
+    from scipy.fft import irfftn, next_fast_len, rfftn
+
+    fractions = _checked_fractions(fraction, taper, len(shape))
+    outer = tuple(next_fast_len(length + margin, real=True) for length in shape)
+    windows = [_band(n, f, taper) for n, f in zip(outer, fractions, strict=True)]
+    passed = float(np.prod([np.mean(window**2) for window in windows]))
+    kspace = rfftn(rng.standard_normal(outer, dtype=np.float32))
+    for axis, window in enumerate(windows):
+        kept = (window / passed ** (0.5 / len(windows))).astype(np.float32)[: kspace.shape[axis]]
+        kspace *= kept.reshape([-1 if a == axis else 1 for a in range(len(windows))])
+    return np.ascontiguousarray(irfftn(kspace, outer)[tuple(map(slice, shape))])
 
 
 def cropping_matrix(size: int, factor: float) -> npt.NDArray[np.float64]:
@@ -157,6 +178,13 @@ def _cosine_sum(
     for order, weight in zip(orders, weights, strict=True):
         total += weight * np.cos(2 * np.pi * order * phase)
     return total
+
+
+def _checked_fractions(fraction: float | Sequence[float], taper: float, ndim: int) -> tuple[float, ...]:
+    fractions = per_axis(fraction, ndim, "fraction")
+    if not all(0 < f <= 1 for f in fractions) or not 0 <= taper <= 1:
+        raise UsageError(f"fraction must be above 0 and at most 1 and taper 0 to 1, got {fractions} and {taper}")
+    return fractions
 
 
 def _band(length: int, fraction: float, taper: float) -> npt.NDArray[np.float64]:

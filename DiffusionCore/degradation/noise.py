@@ -6,7 +6,7 @@ the units of `x`: a number, or a map that broadcasts to `x`. Drawn in float32, s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -26,21 +26,28 @@ def gaussian(x: npt.ArrayLike, rng: np.random.Generator, sigma: npt.ArrayLike) -
     return Degraded(noisy, {"kind": "gaussian", **sigma_record(deviation)})
 
 
-def rician(x: npt.ArrayLike, rng: np.random.Generator, sigma: npt.ArrayLike) -> Degraded:
+def rician(
+    x: npt.ArrayLike,
+    rng: np.random.Generator,
+    sigma: npt.ArrayLike,
+    draw: Callable[[tuple[int, ...]], npt.NDArray[np.float32]] | None = None,
+) -> Degraded:
     """Magnitude of `x` plus complex normal noise: |x + n1 + i·n2|, what one coil's MR image holds.
 
     `x` is the amplitude without noise, (K, J, I) or (J, I). Where it is zero the result is Rayleigh distributed:
-    mean 1.253 sigma, standard deviation 0.655 sigma.
+    mean 1.253 sigma, standard deviation 0.655 sigma. `draw(shape)` draws a channel's noise of variance 1 where it is not
+    white (`band_limited_noise`).
 
     Source: Gudbjartsson & Patz, Magn Reson Med 34:910 (1995), eq. 1; moments: `rician_moments`.
     """
     voxels = checked_voxels(x)
     deviation = checked_sigma(sigma, voxels.shape)
-    real = rng.standard_normal(voxels.shape, dtype=np.float32)
+    channel = draw or (lambda shape: rng.standard_normal(shape, dtype=np.float32))
+    real = channel(voxels.shape)
     real *= deviation
     real += voxels
     real *= real
-    imaginary = rng.standard_normal(voxels.shape, dtype=np.float32)
+    imaginary = channel(voxels.shape)
     imaginary *= deviation
     imaginary *= imaginary
     real += imaginary

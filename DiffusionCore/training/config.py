@@ -66,6 +66,8 @@ class DegradationConfig(Section):
     coils        numbers of receiver coils to choose from (`noncentral_chi`); one coil is Rician, so [1, 4, 8] mixes both
     varying      share of the examples whose sigma varies slowly in space
     spread       standard deviation of the logarithm of such a sigma
+    correlated   share of the MR examples whose noise is correlated between voxels as zero filling and filters of k-space
+                 leave it: along each axis the central 50 to 100 %, with a random taper (`rician`)
     sigma_error  standard deviation of the logarithm of the error of the sigma that the network is told
     projected    share of the CT examples with noise projected through the scan itself; the others have noise of a
                  random kernel's spectrum and all of the augmentation
@@ -81,6 +83,7 @@ class DegradationConfig(Section):
     coils: tuple[Annotated[int, Field(gt=0)], ...] = Field((4, 8, 32), min_length=1)
     varying: float = Field(0.0, ge=0, le=1)
     spread: float = Field(0.3, ge=0)
+    correlated: float = Field(0.0, ge=0, le=1)
     sigma_error: float = Field(0.0, ge=0)
     projected: float = Field(0.7, ge=0, le=1)
     kernels: tuple[Literal["soft", "standard", "sharp"], ...] = Field(("soft", "standard", "sharp"), min_length=1)
@@ -92,6 +95,8 @@ class DegradationConfig(Section):
     def _check(self) -> DegradationConfig:
         if not 0 < self.sigma[0] <= self.sigma[1]:
             raise ValueError("sigma is a range, 0 < low <= high")
+        if self.correlated and self.target != "rician":
+            raise ValueError(f"correlated noise is for target rician, not {self.target}")
         return self
 
 

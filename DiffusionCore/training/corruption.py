@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..degradation import gaussian, noncentral_chi, rician, varying_sigma_map
+from ..degradation import band_limited_noise, gaussian, noncentral_chi, rician, varying_sigma_map
 from .config import DegradationConfig
 from .ct_noise import shaped_ct_noise
 
@@ -40,7 +40,8 @@ def make_corruption(config: DegradationConfig) -> Corrupt | None:
         if rng.random() < config.varying:
             deviation = deviation * varying_sigma_map(target.shape, rng, config.spread)
         if config.target == "rician":
-            y = rician(target, rng, deviation).voxels
+            correlated = config.correlated > 0 and rng.random() < config.correlated
+            y = rician(target, rng, deviation, scanner_noise(target.ndim, rng) if correlated else None).voxels
         elif config.target == "gaussian":
             y = gaussian(target, rng, deviation).voxels
         else:
@@ -52,6 +53,12 @@ def make_corruption(config: DegradationConfig) -> Corrupt | None:
         return as_file(target, np.float32(sigma) * noise, np.float32(sigma) * relative, config, rng)
 
     return shaped if config.target == "ct_low_dose" else magnitude
+
+
+def scanner_noise(ndim: int, rng: np.random.Generator) -> Callable[[tuple[int, ...]], np.ndarray]:
+    """Draws noise as a scanner that fills k-space up with zeros, and filters it, leaves it: one scan's own correlation."""
+    fraction, taper = rng.uniform(0.5, 1.0, ndim), rng.random()
+    return lambda shape: band_limited_noise(shape, rng, fraction, taper)
 
 
 def as_file(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from DiffusionCore.degradation import (
+    band_limited_noise,
     downsample_kspace,
     partial_fourier,
     rician_moments,
@@ -173,3 +174,22 @@ def test_k_space_degradations_are_seeded_pure_and_recorded():
 def test_what_makes_no_sense_is_refused(wrong):
     with pytest.raises(UsageError):
         wrong(np.ones((8, 8), np.float32))
+
+
+def test_band_limited_noise_has_variance_one_and_the_correlation_of_zero_filling():
+    noise = band_limited_noise((96, 96, 96), rng(12), (0.5, 0.8, 1.0))
+    assert noise.dtype == np.float32
+    assert noise.std() == pytest.approx(1, rel=0.02)
+    for axis, fraction in enumerate((0.5, 0.8, 1.0)):
+        ahead, behind = (np.take(noise, range(*ends), axis) for ends in ((1, 96), (0, 95)))
+        assert np.mean(ahead * behind) == pytest.approx(np.sinc(fraction), abs=0.02)
+
+
+def test_band_limited_noise_does_not_join_opposite_faces_and_a_taper_narrows_its_band():
+    noise = band_limited_noise((64, 64, 64), rng(13), 0.5)
+    assert abs(np.mean(noise[0] * noise[-1])) < 0.05
+    tapered = band_limited_noise((64, 64, 64), rng(13), 0.5, taper=1.0)
+    assert tapered.std() == pytest.approx(1, rel=0.05)
+    assert np.mean(tapered[1:] * tapered[:-1]) > np.mean(noise[1:] * noise[:-1]) + 0.1
+    with pytest.raises(UsageError, match="fraction must be above 0"):
+        band_limited_noise((8, 8, 8), rng(), 0.0)
