@@ -155,8 +155,16 @@ class Session:
         return pictures.picture_of(self.main_window)
 
     def panel_picture(self, name: str, width: int = 440) -> np.ndarray:
-        """(height, width, 3) uint8 of a module's panel at its full height."""
+        """(height, width, 3) uint8 of a module's panel at its full height.
+
+        The panel is taken out of the window meanwhile: there its width is what the window and its scroll bar leave, whose
+        size depends on what was shown before.
+        """
         panel: QtWidgets.QWidget = getattr(slicer.modules, name.lower()).widgetRepresentation()
+        around = self.main_window.findChild(QtWidgets.QScrollArea)
+        around.takeWidget()
         height = max(panel.layout().heightForWidth(width), panel.property("sizeHint").height())
         sized(panel, QtCore.QSize(width, height))
-        return pictures.picture_of(panel)
+        picture = pictures.picture_of(panel)
+        around.setWidget(panel)
+        return picture
