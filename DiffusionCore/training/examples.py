@@ -3,8 +3,9 @@ and misses none, and the ranks of a distributed run share a batch without talkin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from .augmentation import Augmentation, make_augmentation
 from .config import TrainingConfig
 from .corruption import Corrupt, Noisy, as_file, draw_sigma, make_corruption, misjudgement
 from .ct_noise import NoiseBank, kernel_mix, make_banks
-from .lowering import make_lowering, without_margin
+from .lowering import make_lowering, make_target, without_margin
 from .readers import Scan
 from .sampling import place_patch, region, scan_weights
 from .timestep import draw_timestep
@@ -68,8 +69,13 @@ class ExampleSource:
 
     def _corrupted(self, sigma: float, rng: np.random.Generator) -> tuple[np.ndarray, Noisy]:
         """A clean patch and its input; what was degraded around the patch, where ends would tell, is cut off."""
-        target = self._target(rng)
-        return without_margin(target, self.corrupt(target, sigma, rng), self.margin)
+        scan = self._target(rng)
+        return without_margin(self.target(scan), self.corrupt(scan, sigma, rng), self.margin)
+
+    @cached_property
+    def target(self) -> Callable[[np.ndarray], np.ndarray]:
+        """What is learnt from a part of a scan."""
+        return make_target(self.config.resolution)
 
     @property
     def margin(self) -> tuple[int, ...]:
@@ -144,7 +150,8 @@ def make_source(config: TrainingConfig, scans: Sequence[Scan], quiet: bool = Tru
     degradation, corrupt, outer = config.degradation, make_corruption(config.degradation), config.data.patch
     if config.resolution is not None:
         corrupt = make_lowering(config.resolution, corrupt)
-        outer = tuple(size + 2 * margin for size, margin in zip(outer, config.resolution.margin, strict=True))
+        factor, margins = config.resolution.target_factor, config.resolution.margin
+        outer = tuple(factor * (size + 2 * margin) for size, margin in zip(outer, margins, strict=True))
     projects = degradation.target == "ct_low_dose" and degradation.projected > 0
     return ExampleSource(
         config,

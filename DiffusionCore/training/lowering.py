@@ -1,9 +1,9 @@
-"""Pairs for super-resolution: a target is made coarse, gets a scan's noise, and is brought back up to the target's grid."""
+"""Pairs for super-resolution: a scan is made coarse, gets a scan's noise, and is brought back up to the target's grid."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -14,26 +14,42 @@ from .resolution import ResolutionConfig
 
 
 def make_lowering(config: ResolutionConfig, add_noise: Corrupt, typical: bool = False) -> Corrupt:
-    """`corrupt(target, sigma, rng) -> Noisy`: the coarse target with noise of sigma in its coarse voxels, on the target's
-    grid, and in place of sigma the residual that is expected there (`degradation.expected_residual`).
+    """`corrupt(scan, sigma, rng) -> Noisy`: the scan made coarse, with noise of sigma in its coarse voxels, on the grid of
+    the target (`make_target`), and in place of sigma the residual that is expected there (`degradation.expected_residual`).
 
     typical  always the typical factor along the commonest axes, with slices that touch: for validation
     """
     # drawn numbers are rounded, so that the matrices of most examples have been made before
     axis = lru_cache(maxsize=512)(axis_lowering)
 
-    def corrupt(target: np.ndarray, sigma: float, rng: np.random.Generator) -> Noisy:
-        chosen = _draw_axes(config, target.ndim, rng, typical)
+    def corrupt(scan: np.ndarray, sigma: float, rng: np.random.Generator) -> Noisy:
+        chosen = _draw_axes(config, scan.ndim, rng, typical)
         given = {} if typical else _draw(config, rng)
         factor = given.pop("factor", config.typical)
-        axes: list[AxisLowering | None] = [
-            axis(size, factor, config.kind, **given) if n in chosen else None for n, size in enumerate(target.shape)
-        ]
-        coarse = add_noise(lowered(target, axes), sigma, rng).y
+
+        def axes_from(between: int) -> list[AxisLowering | None]:
+            """To the coarse scan from a grid `between` times finer than the target's."""
+            return [
+                axis(size * between // config.target_factor, factor * between, config.kind, **given)
+                if n in chosen
+                else None
+                for n, size in enumerate(scan.shape)
+            ]
+
+        coarse = add_noise(lowered(scan, axes_from(config.target_factor)), sigma, rng).y
+        axes = axes_from(1)
         y = lifted(coarse, axes)
         return Noisy(y, *expected_residual(y, axes, config.amplitude, config.correlation, config.content))
 
     return corrupt
+
+
+def make_target(config: ResolutionConfig | None) -> Callable[[np.ndarray], np.ndarray]:
+    """`target(scan)`: what is learnt from a part of a scan; itself, or `target_factor` times coarser by the same way down."""
+    if config is None or config.target_factor == 1:
+        return lambda scan: scan
+    axis = lru_cache(maxsize=8)(axis_lowering)
+    return lambda scan: lowered(scan, [axis(size, config.target_factor, config.kind) for size in scan.shape])
 
 
 def without_margin(x: np.ndarray, noisy: Noisy, margin: Sequence[int]) -> tuple[np.ndarray, Noisy]:

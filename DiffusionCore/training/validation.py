@@ -34,21 +34,28 @@ def validation_items(config: TrainingConfig, source: ExampleSource) -> list[dict
 
 
 def _crops(scan: Scan, config: TrainingConfig) -> list[tuple[list[int], tuple[int, ...]]]:
-    """Blocks (start, size), spread along the scan's first axis (2D: slices), in the others about the tissue's middle."""
-    patch, shape = config.data.patch, scan.voxels.shape
+    """Blocks (start in the scan, size in voxels of the target), spread along the scan's first axis (2D: slices), in the
+    others about the tissue's middle."""
+    patch, shape, factor = config.data.patch, scan.voxels.shape, target_factor(config)
     size = config.validation.size or tuple(2 * s for s in patch)
     if len(size) == 2:
         size, patch = (1, *size), (1, *patch)
     # a crop is a multiple of 8 like any patch, and within the scan where the scan is large enough
-    size = tuple(min(s, max(p, n // 8 * 8)) for s, p, n in zip(size, patch, shape, strict=True))
+    size = tuple(min(s, max(p, n // factor // 8 * 8)) for s, p, n in zip(size, patch, shape, strict=True))
+    extent = [factor * s for s in size]
     middle = np.median(scan.tissue, axis=0).astype(int) if len(scan.tissue) else np.array(shape) // 2
     count = config.validation.crops
     firsts = [middle[0]] if count == 1 else np.linspace(0, shape[0], count + 2)[1:-1].astype(int)
     blocks = []
     for first in firsts:
-        places = zip((first, *middle[1:]), size, shape, strict=True)
+        places = zip((first, *middle[1:]), extent, shape, strict=True)
         blocks.append(([int(np.clip(c - s // 2, 0, n - s)) if n >= s else -((s - n) // 2) for c, s, n in places], size))
     return blocks
+
+
+def target_factor(config: TrainingConfig) -> int:
+    """How many times coarser than the scans the targets are."""
+    return 1 if config.resolution is None else config.resolution.target_factor
 
 
 def _item(source: ExampleSource, n: int, start: list[int], size: tuple[int, ...], level: float) -> dict:
@@ -76,15 +83,15 @@ def _corrupted(
     source: ExampleSource, scan: Scan, start: list[int], size: tuple[int, ...], level: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, Noisy]:
     """The block and its input, in 2D both (J, I); of super-resolution the typical one, degraded with a margin around it."""
-    config, flat = source.config, len(source.config.data.patch) == 2
+    config, flat, factor = source.config, len(source.config.data.patch) == 2, target_factor(source.config)
     margin = (0, *source.margin) if flat else source.margin
-    outer = [s + 2 * m for s, m in zip(size, margin, strict=True)]
-    x = region(scan, [a - m for a, m in zip(start, margin, strict=True)], outer)
+    outer = [factor * (s + 2 * m) for s, m in zip(size, margin, strict=True)]
+    x = region(scan, [a - factor * m for a, m in zip(start, margin, strict=True)], outer)
     corrupt = source.corrupt
     if config.resolution is not None:
         corrupt = make_lowering(config.resolution, make_corruption(config.degradation), typical=True)
     x = x[0] if flat else x
-    return without_margin(x, corrupt(x, level, rng), source.margin)
+    return without_margin(source.target(x), corrupt(x, level, rng), source.margin)
 
 
 def restore(

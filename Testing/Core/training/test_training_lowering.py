@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,12 @@ from DiffusionCore.models.card import ResolutionSpec
 from DiffusionCore.training.config import DegradationConfig
 from DiffusionCore.training.config_file import load_config
 from DiffusionCore.training.corruption import make_corruption
-from DiffusionCore.training.lowering import make_lowering, without_margin
+from DiffusionCore.training.examples import make_source
+from DiffusionCore.training.lowering import make_lowering, make_target, without_margin
+from DiffusionCore.training.readers import read_scans
 from DiffusionCore.training.resolution import ResolutionConfig
 from DiffusionCore.training.run import train
+from DiffusionCore.training.validation import validation_items
 
 QUIET = make_corruption(DegradationConfig(target="gaussian", sigma=(1e-6, 1e-6)))
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -47,6 +52,35 @@ def test_noise_is_that_of_the_coarse_scan() -> None:
     noisy = make_lowering(config(), noise)(x, 0.02, np.random.default_rng(1))
     axes = [axis_lowering(32, 2.0, "kspace")] * 3
     assert lowered(noisy.y, axes).std() == pytest.approx(0.02, rel=0.05)
+
+
+def test_a_first_stage_learns_coarse_targets_from_inputs_as_the_cascade_has_them() -> None:
+    """Of a cascade that makes voxels 4 times finer: given is the scan by 4, learnt is the scan by 2, on one grid."""
+    made, x = config(kind="spline", target_factor=2), head((32, 32, 48))
+    target = make_target(made)(x)
+    noisy = make_lowering(made, QUIET)(x, 1e-6, np.random.default_rng(0))
+    np.testing.assert_array_equal(target, lowered(x, [axis_lowering(n, 2, "spline") for n in x.shape]))
+    given = lowered(x, [axis_lowering(n, 4, "spline") for n in x.shape])
+    shown = lifted(given, [axis_lowering(n // 2, 2, "spline") for n in x.shape])
+    np.testing.assert_allclose(noisy.y, shown, atol=1e-4)
+    assert target.shape == noisy.y.shape == noisy.sigma.shape == (16, 16, 24)
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_validation_crop_is_the_target_somewhere_in_its_scan(world: Path, factor: int) -> None:
+    made = {"kind": "spline", "margin": [4, 4, 4], "target_factor": factor}
+    settings = ["resolution=" + json.dumps(made), "validation.size=[8, 8, 8]", "degradation.target=gaussian"]
+    loaded = load_config(world / "tiny.yaml", settings)
+    source = make_source(loaded, read_scans(loaded.data, "val"))
+    assert source.example(0, 0)["x"].shape == source.example(0, 0)["y"].shape == (1, 8, 8, 8)
+    scan, item = source.scans[0], validation_items(loaded, source)[0]
+    beyond = np.pad(scan.normalised((slice(None),) * 3), 24, mode="symmetric")
+    nearest = np.inf
+    for start in itertools.product(range(factor), repeat=3):
+        part = beyond[tuple(slice(a, a + (n - a) // 4 * 4) for a, n in zip(start, beyond.shape, strict=True))]
+        places = np.lib.stride_tricks.sliding_window_view(make_target(loaded.resolution)(part), (8, 8, 8))
+        nearest = min(nearest, np.abs(places - item["x"].numpy()).mean(axis=(-3, -2, -1)).min())
+    assert nearest < 1e-3
 
 
 @pytest.mark.parametrize(
@@ -96,6 +130,8 @@ def test_the_margin_is_cut_off() -> None:
 def test_what_goes_together_is_checked() -> None:
     with pytest.raises(ValueError, match="shares"):
         config(axes=("all", "plane"))
+    with pytest.raises(ValueError, match="target_factor"):
+        config(axes=("slices",), target_factor=2)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*superres-*.yaml")) + sorted(CONFIGS.glob("s2-*.yaml")), ids=str)
