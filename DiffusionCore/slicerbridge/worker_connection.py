@@ -121,7 +121,7 @@ class WorkerConnection:
 
     def _failed(self, error: Any) -> None:
         if error == qt.QProcess.FailedToStart:
-            self._end("its program could not be started; is PythonSlicer there?")
+            self._end(f"its program {Path(self.command[0]).name} could not be started")
 
     def _finished(self, code: int, status: Any) -> None:
         self._read()

@@ -270,8 +270,8 @@ class WorkerProcess(WorkerState):
             self._end_job(job, "cancelled", "", job.on_cancelled)
             return
         last = next((line for line in reversed(log) if line.strip()), "")
-        sentence = f"the worker is gone: {why}" + (f"; its last words: {last.strip()[:200]}" if last else "")
-        self._fail(job, f"{sentence}. Apply starts another", "\n".join(log))
+        words = f", its last words: {last.strip()[:200]}" if last else ""
+        self._fail(job, f"the worker is gone, Apply starts another: {why}{words}", "\n".join(log))
 
     def _forget_connection(self) -> None:
         if self._connection is not None:

@@ -189,6 +189,20 @@ def test_the_repository_is_small_enough_and_licensed() -> None:
     assert "MIT License" in (ROOT / "LICENSE").read_text()
 
 
+def test_the_readme_says_what_the_index_asks_for() -> None:
+    """Name, a sentence for each module, a picture, patents, and that nothing is sent anywhere."""
+    text = (ROOT / "README.md").read_text()
+    assert text.startswith(f"# {entry()['scm_url'].rsplit('/', 1)[1].removeprefix('Slicer')}\n")
+    for module in modules():
+        assert f"*{' '.join(re.findall('[A-Z][a-z]+', module))}*" in text
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    assert pictures
+    assert all((ROOT / picture).is_file() for picture in pictures)
+    assert re.search(r"^\*\*Privacy\*\*: .*nothing is sent anywhere", text, re.MULTILINE)
+    assert re.search(r"\*\*Patents\*\*: \w+", text)
+    assert "Not for clinical use" in text
+
+
 def test_it_can_be_cited() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= set(cited)

@@ -66,7 +66,9 @@ def test_a_crash_is_said_with_the_last_words(host: Any, tmp_path: Path) -> None:
     worker = stand_in(tmp_path, "sys.exit(3)")
     told = done(ask(worker, "inspect", head()))
     sentence, details = told.failed
-    assert "it ended by itself (exit code 3); its last words: about to do it" in sentence
+    assert sentence == (
+        "the worker is gone, Apply starts another: it ended by itself (exit code 3), its last words: about to do it"
+    )
     assert "a launcher's own words" in details
 
 
@@ -81,7 +83,7 @@ def test_a_program_that_is_not_there(host: Any, tmp_path: Path) -> None:
     from DiffusionCore.slicerbridge.worker_process import WorkerProcess
 
     told = done(ask(WorkerProcess(command=[str(tmp_path / "no-such-program")]), "inspect", head()))
-    assert "could not be started" in told.failed[0]
+    assert told.failed[0] == "the worker is gone, Apply starts another: its program no-such-program could not be started"
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
