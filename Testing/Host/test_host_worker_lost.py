@@ -83,7 +83,9 @@ def test_a_program_that_is_not_there(host: Any, tmp_path: Path) -> None:
     from DiffusionCore.slicerbridge.worker_process import WorkerProcess
 
     told = done(ask(WorkerProcess(command=[str(tmp_path / "no-such-program")]), "inspect", head()))
-    assert told.failed[0] == "the worker is gone, Apply starts another: its program no-such-program could not be started"
+    assert (
+        told.failed[0] == "the worker is gone, Apply starts another: its program no-such-program could not be started"
+    )
 
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
