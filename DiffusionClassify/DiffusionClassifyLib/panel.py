@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import qt
 import slicer
 
 from DiffusionCore.slicerbridge.installed import installed_models
@@ -78,7 +77,7 @@ class ClassifyPanel(ModulePanel):
             return
         if part(result, INPUT) is parameters.inputNode or parameters.result is None:
             parameters.result = result
-            qt.QTimer.singleShot(0, lambda: self._look(result))
+            self.show_soon(lambda: self._look(result))
 
     def _look(self, result: Any) -> None:
         if self.parameters is not None and self.parameters.result is result:

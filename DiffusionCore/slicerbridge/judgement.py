@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def sentences(trust: Mapping[str, Any] | None) -> tuple[list[str], list[str]]:
-    """(what a person should look into, everything else) that was found; both empty where nothing was judged."""
-    findings = (trust or {}).get("findings", [])
-    alarms = [found["sentence"] for found in findings if found["alarm"]]
-    return alarms, [found["sentence"] for found in findings if not found["alarm"]]
+def alarms_of(trust: Mapping[str, Any] | None) -> list[str]:
+    """What a person should look into; empty where nothing was judged."""
+    return [found["sentence"] for found in (trust or {}).get("findings", []) if found["alarm"]]
 
 
 def rows(trust: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
@@ -25,11 +23,11 @@ def rows(trust: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
 
 def report(trust: Mapping[str, Any]) -> dict[str, Any]:
     """The part of the report, as the command line writes it (`Trust.as_dict`): without the map."""
-    alarms, others = sentences(trust)
+    alarms = alarms_of(trust)
     structure = {"flagged_share": trust.get("share"), "excess": trust.get("excess"), "places": trust.get("places")}
     return {
         "alarm": bool(alarms),
-        "words": [found["sentence"] for found in trust.get("findings", [])] or others,
+        "words": [found["sentence"] for found in trust.get("findings", [])],
         "alarms": alarms,
         "residual_structure": structure,
         "bias": trust.get("bias"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
@@ -41,6 +41,7 @@ class ModulePanel(VTKObservationMixin, ABC):
         self.scans = Scans()
         self.paused = False  # whether another module is open
         self._installing = False
+        self._show_later: Callable[[], None] | None = None
         self._gui_tag: Any = None
         self._observed: dict[str, Any] = {}
         self.controls = JobControls(
@@ -80,6 +81,7 @@ class ModulePanel(VTKObservationMixin, ABC):
             self.parameters.disconnectGui(self._gui_tag)
             self.removeObserver(self.parameters.parameterNode, "ModifiedEvent", self._changed)
         self.parameters, self.paused = parameters, False
+        show_later, self._show_later = self._show_later, None
         if parameters is not None:
             if self.input_node() is None:
                 setattr(parameters, self.input_field, self.first_input())
@@ -89,6 +91,16 @@ class ModulePanel(VTKObservationMixin, ABC):
         self.refresh()
         if parameters is not None:
             self._cards_timer.start()
+            if show_later is not None:
+                self.show_soon(show_later)
+
+    def show_soon(self, show: Callable[[], None]) -> None:
+        """Show what has come, in a turn of the event loop of its own; while another module is open, whose views are left
+        as they are, when this one is opened again."""
+        if self.paused:
+            self._show_later = show
+        else:
+            qt.QTimer.singleShot(0, show)
 
     def _read_cards(self) -> None:
         self.read_models()

@@ -196,9 +196,8 @@ class JobControls:
     def _cancelled(self, _job: Job | None = None) -> None:
         done = self._at - len(self._failures)
         self._jobs = []
-        self._set(
-            "cancelled", f"{done} before it {'was' if done == 1 else 'were'} done" if done else "nothing was changed"
-        )
+        before = f"{done} {'scan was' if done == 1 else 'scans were'} done before"
+        self._set("cancelled", before if done else "nothing was changed")
 
     def _note(self, job: Job, sentence: str, details: str = "") -> None:
         said = sentence if len(self._jobs) == 1 else f"{job.title}: {sentence}"
@@ -250,7 +249,7 @@ class JobControls:
         if not self.busy:
             self.bar.setValue(0)
         self.details.setEnabled(bool(self.log))
-        self.details.setToolTip("What the run said." if self.log else "There is no log yet: nothing has gone wrong.")
+        self.details.setToolTip("What the run said." if self.log else "There is no log yet.")
 
     def show_details(self) -> None:
         """Open the log."""

@@ -119,7 +119,7 @@ def report_content(values: Mapping[str, Any]) -> dict[str, Any]:
     trust = values.get("trust")
     found = {
         "figures": values.get("metrics", {}),
-        "warnings": list(dict.fromkeys((*judgement.sentences(trust)[0], *values.get("warnings", ())))),
+        "warnings": list(dict.fromkeys((*judgement.alarms_of(trust), *values.get("warnings", ())))),
         "notice": "Research only. Not for clinical use.",
         "provenance": values.get("provenance", {}),
     }

@@ -13,6 +13,7 @@ from .recognise import MAP, image_changed_at, look_at
 from .results import INPUT, is_synthetic
 
 GONE = "the scan was removed while it was worked on; its result was thrown away"
+Box = tuple[list[float], list[float]]
 CHANGED = "the scan was changed while it was worked on; the result is of the scan as it was"
 
 
@@ -45,14 +46,24 @@ class Scans:
 def region_of(volume: Any, roi: Any) -> list[list[int]] | None:
     """[[k0, k1], [j0, j1], [i0, i1]] of what an ROI node's box can touch; None without an ROI. Raises `UsageError`
     where it lies outside the scan."""
+    return region_within(volume, box_of(roi))
+
+
+def box_of(roi: Any) -> Box | None:
+    """The lowest and the highest corner, RAS mm, of an ROI node's box as it is now; None without an ROI. Raises
+    ValueError where it has no size."""
     if roi is None:
         return None
     bounds = [0.0] * 6
     roi.GetRASBounds(bounds)
     if bounds[0] >= bounds[1]:
         raise ValueError("the box has no size yet; place it in a slice view, or choose the whole scan")
-    parts = box_slices(volume, bounds[0::2], bounds[1::2])
-    return [[part.start, part.stop] for part in parts]
+    return bounds[0::2], bounds[1::2]
+
+
+def region_within(volume: Any, box: Box | None) -> list[list[int]] | None:
+    """`region_of` for a box that was taken before."""
+    return None if box is None else [[part.start, part.stop] for part in box_slices(volume, *box)]
 
 
 def place_in_middle(roi: Any, node: Any) -> None:

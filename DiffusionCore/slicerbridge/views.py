@@ -26,9 +26,13 @@ from .sequences import why_no_result, why_not_of_this_frame
 
 WAYS = ("wipe", "blink", "difference", "uncertainty", "residual")
 COMPARED = ("wipe", "difference")  # with the interpolated scan, where there is one
+BY_VOXEL = ("wipe", "difference", "uncertainty", "residual", "report")  # what needs both on one grid of the world
 ROLES = {"uncertainty": UNCERTAINTY, "residual": RESIDUAL}
 TITLES = {"difference": "after − before", "uncertainty": "uncertainty", "residual": "structure"}
 NO_RESULT = "There is no result yet."
+MOVED = (
+    "A transform is applied to the scan or its result; remove it in the Data module, or press Side by side or Blink."
+)
 FROM_NOISE = "This image was made from noise; there is no scan to compare it with."
 NEEDS = {
     "uncertainty": "This result has no uncertainty: take the preset Careful with 2 samples or more.",
@@ -102,6 +106,8 @@ class ResultViews:
             return "The scan that this result was made from is gone."
         if missing := why_no_result(self.result):
             return missing
+        if way in BY_VOXEL and any(node.GetParentTransformNode() is not None for node in (self.source, self.result)):
+            return MOVED
         if way in ROLES and part(self.result, ROLES[way]) is None:
             return ONLY_ENHANCED if way == "residual" and part(self.result, INTERPOLATED) else NEEDS[way]
         if way in ROLES or (way in COMPARED and part(self.result, INTERPOLATED)):
@@ -110,7 +116,7 @@ class ResultViews:
 
     def why_not_kept(self) -> str:
         """Why no report of what is shown can be written; "" if it can."""
-        return self.why_not() or why_not_of_this_frame(self.result)
+        return self.why_not("report") or why_not_of_this_frame(self.result)
 
     def arrange(self, arrangement: int) -> None:
         """Show before and after in one of our layouts, in the way that is chosen."""
@@ -202,6 +208,11 @@ class ResultViews:
             return []
         frame = why_no_result(self.result) or why_not_of_this_frame(self.result)
         return [*([frame] if frame else []), *report_of(self.result).get("warnings", [])]
+
+    def findings(self) -> list[str]:
+        """What else the check of trust found, in sentences; empty where it was not asked for."""
+        judged = report_of(self.result).get("trust", {})
+        return [words for words in judged.get("words", []) if words not in judged["alarms"]]
 
 
 def guarded(action: Callable[[], Any]) -> Callable[..., None]:

@@ -12,6 +12,7 @@ from DiffusionCore.slicerbridge.expected import seconds_per_image, seconds_per_v
 from DiffusionCore.slicerbridge.overlays import ijk_to_ras
 from DiffusionCore.slicerbridge.panel import seconds_in_words
 from DiffusionCore.slicerbridge.scans import region_of
+from DiffusionCore.slicerbridge.sequences import frames_of
 from DiffusionCore.volume import Volume
 
 from .choices import PRESETS, network_passes
@@ -60,7 +61,9 @@ def expected_in_words(parameters: Any, seconds: Mapping[str, float | None]) -> s
         return UNKNOWN[task]
     others = [node for node in queue_of(parameters) if node is not parameters.inputVolume]
     waiting = 0 if task == "synthesize" else len(others)
-    more = f", and {waiting} more after it" if waiting else ""
+    frames = 1 if task == "synthesize" or not parameters.allFrames else len(frames_of(parameters.inputVolume))
+    more = f" for each of {frames} frames" if frames > 1 else ""
+    more += f", and {waiting} more after it" if waiting else ""
     return f"about {seconds_in_words(time)} on {DEVICES.get(parameters.device, parameters.device)}{more}"
 
 

@@ -16,6 +16,7 @@ from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import crop
 
 from .choices import finer_options
+from .input_group import why_not_reference
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,8 @@ def finer_of(parameters: Any, look: Any, cards: Iterable[Any]) -> Finer:
             return Finer(
                 f"No installed model makes {WORDS[pattern]} of {look.modality} scans finer; choose other axes."
             )
-    reference = parameters.referenceVolume
-    image = None if reference is None else reference.GetImageData()
-    if image is not None and tuple(reversed(image.GetDimensions())) != grid.shape:
-        return Finer("The reference is not on the finer grid; resample it first, or choose none.", patterns)
+    if why_not := why_not_reference(parameters, grid.shape, "the finer"):
+        return Finer(why_not, patterns)
     return Finer("", patterns, math.prod(grid.shape), in_words(grid, volume.spacing))
 
 

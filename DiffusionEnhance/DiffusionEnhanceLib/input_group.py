@@ -12,6 +12,22 @@ from DiffusionCore.slicerbridge.sequences import browser_of
 from .waiting import queue_of, set_queue
 
 
+def why_not_reference(parameters: Any, shape: tuple[int, ...], grid: str) -> str:
+    """Why what is chosen cannot be compared with the reference, which has to have a `shape` (K, J, I), that of a `grid` in
+    words; "" if it can, and without a reference."""
+    reference = parameters.referenceVolume
+    if reference is None:
+        return ""
+    if reference is parameters.inputVolume:
+        return "The reference is the volume itself; choose the same scan without noise, or none."
+    if reference.GetParentTransformNode() is not None:
+        return "A transform is applied to the reference; harden it in the Data module first, or choose none."
+    image = reference.GetImageData()
+    if image is None or tuple(reversed(image.GetDimensions())) != tuple(shape):
+        return f"The reference is not on {grid} grid; resample it first, or choose none."
+    return ""
+
+
 class InputGroup:
     """Follows the parameter node's input; `changed` is called when what is known of it has changed."""
 

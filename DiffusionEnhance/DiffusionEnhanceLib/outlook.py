@@ -8,6 +8,7 @@ from typing import Any
 from .choices import why_no_sample
 from .expectation import region_voxels
 from .finer import finer_of, sentence_of
+from .input_group import why_not_reference
 from .task_group import VERBS, is_flat, task_of, why_no_task
 
 NOT_INSTALLED = "The model that was chosen is not installed; choose another."
@@ -54,10 +55,8 @@ def outlook(parameters: Any, look: Any, how: Any) -> Outlook:
         finer = finer_of(parameters, look, how.models)
         card = how.model_for(look.modality, *finer.patterns[:1])
         return Outlook(finer.why_not, card, finer.voxels, finer.words)
-    reference = parameters.referenceVolume
-    image = None if reference is None else reference.GetImageData()
-    if image is not None and image.GetDimensions() != parameters.inputVolume.GetImageData().GetDimensions():
-        return Outlook("The reference is not on the volume's grid; resample it first, or choose none.", card)
+    if why_not := why_not_reference(parameters, look.shape, "the volume's"):
+        return Outlook(why_not, card)
     voxels = look.voxels
     if parameters.roi is not None:
         try:

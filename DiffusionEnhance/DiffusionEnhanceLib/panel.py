@@ -12,7 +12,14 @@ from DiffusionCore.slicerbridge import layouts
 from DiffusionCore.slicerbridge.expected import SpeedMeasurement, learn_from_run
 from DiffusionCore.slicerbridge.installed import installed_cards
 from DiffusionCore.slicerbridge.keep import dicom_job, report_job, source_of
-from DiffusionCore.slicerbridge.module_panel import DEVICES, ModulePanel, asked_folder, say_written, single_shot
+from DiffusionCore.slicerbridge.module_panel import (
+    DEVICES,
+    VOLUME_EVENTS,
+    ModulePanel,
+    asked_folder,
+    say_written,
+    single_shot,
+)
 from DiffusionCore.slicerbridge.panel import Job, seconds_in_words
 from DiffusionCore.slicerbridge.preview import LivePreview
 from DiffusionCore.slicerbridge.results import INPUT, is_synthetic, part, results_of
@@ -91,6 +98,7 @@ class EnhancePanel(ModulePanel):
         parameters = self.parameters
         if self.follow_nodes():
             self._show_newest_result()
+        self._observe("result", None if parameters is None else parameters.resultVolume, VOLUME_EVENTS)
         self.input.show(parameters)
         look = self.input.look
         ahead = self.outlook()
@@ -179,7 +187,7 @@ class EnhancePanel(ModulePanel):
             parameters.inputVolume = first_volume()  # a selector takes the only volume there is by itself
         if is_synthetic(result) or source is parameters.inputVolume or parameters.resultVolume is None:
             parameters.resultVolume = result
-            qt.QTimer.singleShot(0, lambda: self._show_result(result))
+            self.show_soon(lambda: self._show_result(result))
 
     def _show_result(self, result: Any) -> None:
         if self.parameters is None or self.parameters.resultVolume is not result:

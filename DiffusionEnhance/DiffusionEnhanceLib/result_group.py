@@ -72,7 +72,8 @@ class ResultGroup(VTKObservationMixin):
             self._look_again()
         self._show_buttons()
         self._show_table()
-        say(self.ui.warningsLabel, "\n".join(f"⚠ {words}" for words in self.views.warnings()))
+        words = [f"⚠ {words}" for words in self.views.warnings()] + [f"• {words}" for words in self.views.findings()]
+        say(self.ui.warningsLabel, "\n".join(words))
 
     def _look_as_chosen(self) -> None:
         """Another result, or the one of a scene that was loaded, is looked at in the layout that is shown, if it is ours,

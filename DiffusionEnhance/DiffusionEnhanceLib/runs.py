@@ -11,7 +11,7 @@ from DiffusionCore.slicerbridge.nodes import node_from_volume, remove_node, volu
 from DiffusionCore.slicerbridge.panel import Job
 from DiffusionCore.slicerbridge.recognise import image_changed_at, look_at
 from DiffusionCore.slicerbridge.results import keep_parts, keep_result, mark_as_of
-from DiffusionCore.slicerbridge.scans import CHANGED, GONE, Scans, region_of
+from DiffusionCore.slicerbridge.scans import CHANGED, GONE, Scans, box_of, region_within
 from DiffusionCore.slicerbridge.sequences import FRAME, add_frame, browser_of, frames_of, play, result_sequence
 from DiffusionCore.volume.geometry import crop
 
@@ -20,6 +20,7 @@ from .task_group import task_of
 from .waiting import queue_of
 
 DONE = {"enhance": "enhanced", "super_resolve": "super-resolved"}
+NO_SEQUENCE = "the scan is not played from its sequence any more; its result was thrown away"
 WORDS = {"uncertainty": "uncertainty", "residual": "residual structure"}
 
 
@@ -40,10 +41,10 @@ def options_of(parameters: Any) -> dict[str, Any]:
     return superres_options(parameters) if task_of(parameters) == "super_resolve" else enhance_options(parameters)
 
 
-def within(volume: Any, roi: Any, task: str, options: dict[str, Any]) -> Any:
-    """The scan that is given to the task with an ROI's box: enhancement is told the region, so that what is inside has
+def within(volume: Any, box: Any, task: str, options: dict[str, Any]) -> Any:
+    """The scan that is given to the task with a box: enhancement is told the region, so that what is inside has
     the values of the whole result; super-resolution takes the part alone."""
-    region = region_of(volume, roi)
+    region = region_within(volume, box)
     if region is None:
         return volume
     if task == "super_resolve":
@@ -60,12 +61,14 @@ def scan_job(parameters: Any, node: Any, scans: Scans, done: Callable[..., None]
     task, options = task_of(parameters), options_of(parameters)
     modality = options.pop("modality", "") if own else ""
     options.pop("modality", None)
-    seen = image_changed_at(node)
+    seen = 0
 
     def volumes() -> dict[str, Any]:
+        nonlocal seen
         if node.GetScene() is None:
             raise RuntimeError(GONE)
-        found = {"volume": within(scans.volume(node, modality), roi, task, options)}
+        seen = image_changed_at(node)  # when its turn comes: what was changed before is what is worked on
+        found = {"volume": within(scans.volume(node, modality), box_of(roi), task, options)}
         if reference is not None:
             found["reference"] = volume_from_node(reference)
         return found
@@ -82,24 +85,33 @@ def scan_job(parameters: Any, node: Any, scans: Scans, done: Callable[..., None]
 
 def frame_jobs(parameters: Any, scans: Scans, done: Callable[..., None]) -> list[Job]:
     """Every frame of the input's sequence as a scan of its own. The results become a sequence, which plays from the
-    first of them on; the figures are the first frame's."""
-    node = parameters.inputVolume
+    first of them on; the figures are the first frame's. A reference that is a sequence of as many frames is compared
+    frame by frame, another with each of them."""
+    node, reference = parameters.inputVolume, parameters.referenceVolume
     frames = frames_of(node)
+    truths = [] if reference is None else frames_of(reference)
+    if len(truths) != len(frames):
+        truths = [reference] * len(frames)
     task, options = task_of(parameters), options_of(parameters)
     name = f"{node.GetName()} {DONE[task]}"
     made: dict[str, Any] = {}
-    modality = options.pop("modality", "")
+    box, modality = box_of(parameters.roi), options.pop("modality", "")  # all frames have the box of now
 
     def job(number: int, frame: Any) -> Job:
         def volumes() -> dict[str, Any]:
             if node.GetScene() is None:
                 raise RuntimeError(GONE)
             stated = modality or look_at(node).modality
-            return {"volume": within(scans.volume(frame, stated), parameters.roi, task, own)}
+            found = {"volume": within(scans.volume(frame, stated), box, task, own)}
+            if truths[number] is not None:
+                found["reference"] = volume_from_node(truths[number])
+            return found
 
         def finished(values: Mapping[str, Any]) -> None:
             if node.GetScene() is None:
                 raise RuntimeError(GONE)
+            if browser_of(node) is None:
+                raise RuntimeError(NO_SEQUENCE)
             first = "sequence" not in made
             if first:
                 made["sequence"] = result_sequence(slicer.mrmlScene.GenerateUniqueName(name), node)

@@ -122,7 +122,7 @@ def test_what_was_done_before_a_cancel_is_said(controls: Any) -> None:
     controls.worker.answer("on_finished", {"volume": 1})
     controls.button.click()
     controls.worker.answer("on_cancelled")
-    assert controls.label.text == "cancelled: 1 before it was done"
+    assert controls.label.text == "cancelled: 1 scan was done before"
 
 
 def test_what_comes_after_the_scene_was_closed_touches_nothing(controls: Any) -> None:

@@ -224,6 +224,21 @@ def test_a_reference_on_another_grid_is_refused_at_once(panel: Any) -> None:
     assert "not on the volume's grid" in panel.ui.applyButton.toolTip
 
 
+def test_a_reference_that_says_nothing_is_refused_at_once(panel: Any) -> None:
+    node, other = panel_hand.small_head(), moved()
+    hand.set_value(panel.ui.inputSelector, node)
+    panel_hand.ready(panel)
+    for reference, words in (
+        (node, "The reference is the volume itself"),
+        (other, "A transform is applied to the ref"),
+    ):
+        hand.set_value(panel.ui.referenceSelector, reference)
+        assert not panel.ui.applyButton.enabled
+        assert panel.ui.applyButton.toolTip.startswith(words)
+    hand.set_value(panel.ui.referenceSelector, None)
+    assert panel.ui.applyButton.enabled
+
+
 def test_the_expected_time_comes_from_what_was_measured_on_the_device(panel: Any) -> None:
     from DiffusionCore.slicerbridge.expected import keep_seconds_per_voxel
 

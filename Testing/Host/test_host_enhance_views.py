@@ -150,9 +150,11 @@ def test_numbers_and_plots_beside_the_picture(host: Any, panel: Any) -> None:
     rows = [panel.ui.metricsTable.item(row, 0).text() for row in range(panel.ui.metricsTable.rowCount)]
     assert rows[:3] == ["noise, grey levels", "SNR", "PSNR, dB"]
     assert rows[3:] == ["tissue flagged as structure, %", "mean of tissue, grey levels", "bright tissue, mL"]
-    first, second = panel.ui.warningsLabel.text.splitlines()
-    assert first == "⚠ what was removed is not only noise"
-    assert second.startswith("⚠ the noise is correlated")
+    assert panel.ui.warningsLabel.text.splitlines() == [
+        "⚠ what was removed is not only noise",
+        "⚠ the noise is correlated between neighbouring voxels, so that part of it may remain",
+        "• the mean of tissue stayed",
+    ]
 
 
 def test_the_line_profile_follows_the_line(panel: Any) -> None:
@@ -201,3 +203,47 @@ def test_the_first_time_the_two_views_are_made_in_turns_of_their_own(
     assert layouts.current_layout() == slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView
     layouts.one_view_first(lambda: called.append(layouts.current_layout()))
     assert called == [layouts.ONE_VIEW, slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpRedSliceView]
+
+
+def test_a_result_that_comes_while_another_module_is_open_leaves_its_views_alone(host: Any, panel: Any) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge import layouts
+    from DiffusionCore.slicerbridge.nodes import volume_from_node
+    from DiffusionCore.slicerbridge.results import keep_result
+
+    hand.click(panel.ui.formerLayoutButton)
+    own = layouts.current_layout()
+    slicer.util.selectModule("Volumes")
+    head = panel.parameters.inputVolume
+    values = {"volume": volume_from_node(panel.parameters.resultVolume), "metrics": result_hand.METRICS}
+    newer = keep_result("MRHeadNoisy enhanced", head, values, {})
+    panel.done(newer, values)
+    hand.run_for(0.1)
+    assert layouts.current_layout() == own
+    host.open_module("DiffusionEnhance")
+    hand.run_for(0.1)
+    assert (layouts.current_layout(), panel.result.views.result) == (layouts.SIDE_BY_SIDE, newer)
+
+
+@pytest.mark.parametrize("which", ["inputVolume", "resultVolume"])
+def test_under_a_transform_nothing_is_compared_voxel_by_voxel(panel: Any, which: str) -> None:
+    """Maps, border and line would lie where the grid is, not where the transform puts it."""
+    import slicer
+
+    ui, node = panel.ui, getattr(panel.parameters, which)
+    hand.click(ui.wipeButton)
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    hand.run_for(0.05)
+    assert not ui.wipeButton.checked
+    for name in ("wipe", "difference", "uncertainty", "residual", "profile", "report", "dicom"):
+        button = getattr(ui, f"{name}Button")
+        assert (button.enabled, button.toolTip.split(";")[0]) == (
+            False,
+            "A transform is applied to the scan or its result",
+        )
+    assert ui.blinkButton.enabled and ui.sideBySideButton.enabled
+    node.SetAndObserveTransformNodeID(None)
+    hand.run_for(0.05)
+    assert ui.wipeButton.enabled and ui.reportButton.enabled
