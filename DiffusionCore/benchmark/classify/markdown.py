@@ -107,13 +107,14 @@ def explanation(found: ClassifyBenchmark) -> str:
     """What deletion, insertion and mosaics showed."""
     told = found.explained
     lines = [
+        "Of the first seed's model.\n",
         f"- Masking the first region changes the encoders' answer more than masking random ones of like content: "
-        f"{shown(told.deletion)} of {told.cases} test cases that the model calls positive; the label that is drawn under "
-        f"their guidance: {shown(told.drawn)}.",
+        f"{shown(told.deletion)} of {told.cases} test cases that the model calls positive (interval {told.deletion.label}); "
+        f"the label that is drawn under their guidance: {shown(told.drawn)}.",
         f"- The regions alone come nearer to the encoders' answer to the whole image than random ones: {shown(told.insertion)}.",
     ]
     if told.mosaic is not None:
-        hits = f"{shown(told.mosaic)} of {told.mosaics} mosaics (chance 0.125)"
+        hits = f"{shown(told.mosaic)} of {told.mosaics} mosaics (chance 0.125; interval {told.mosaic.label})"
         lines.append(f"- The first region lies in the one tumour cube of eight: {hits}.")
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from DiffusionCore.benchmark.classify.datasets import Dataset
 from DiffusionCore.benchmark.classify.label_diffusion import StepPoint
 from DiffusionCore.benchmark.classify.results import ArmResult
 from DiffusionCore.benchmark.classify.spoiling import LEVELS, WORDS
+from DiffusionCore.metrics.bootstrap import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,6 +47,11 @@ def picture(path: Path, size: tuple[float, float], rows: int, columns: int, draw
     return path
 
 
+def reach(found: Sequence[Interval]) -> tuple[list[float], list[float]]:
+    """How far intervals reach down and up from their estimates; 0 where a percentile lies on the other side."""
+    return [max(f.estimate - f.low, 0) for f in found], [max(f.high - f.estimate, 0) for f in found]
+
+
 def draw_points(axes: list[Axes], results: Sequence[ArmResult]) -> None:
     """Every arm's figures with intervals, ours on top; a line where ours ends."""
     for place, (one, name) in enumerate(zip(axes, SHOWN, strict=True)):
@@ -53,8 +59,7 @@ def draw_points(axes: list[Axes], results: Sequence[ArmResult]) -> None:
         for row, result in enumerate(results):
             found = result.figures[name]
             colour = COLOURS[0] if result.arm.name == OURS else "#999999" if result.arm.kind == "simple" else "#5A8FB5"
-            error = [[max(found.estimate - found.low, 0)], [max(found.high - found.estimate, 0)]]
-            one.errorbar(found.estimate, row, xerr=error, fmt="o", color=colour, capsize=3)
+            one.errorbar(found.estimate, row, xerr=reach([found]), fmt="o", color=colour, capsize=3)
             one.text(1.03, row, f"{found.estimate:.3f}", va="center", fontsize=9, transform=one.get_yaxis_transform())
         one.axvline(ours, color=COLOURS[0], linewidth=1, linestyle="--")
         one.set_xlim(0.4, 1.01)
@@ -73,12 +78,11 @@ def draw_reliability(axes: Axes, results: Sequence[ArmResult]) -> None:
         bins = [b for b in result.reliability if b.cases >= 5]
         said = [b.said for b in bins]
         true = [b.came_true for b in bins]
-        error = ([t.estimate - t.low for t in true], [t.high - t.estimate for t in true])
         style = {"color": COLOURS[place], "marker": MARKS[place], "markersize": 5, "capsize": 2}
         style |= {"linewidth": 2.2 if result.arm.name == OURS else 1.0, "elinewidth": 0.7}
         # a little apart, so that bars of one bin do not hide each other
         moved = [x + 0.006 * (place - len(shown) / 2) for x in said]
-        axes.errorbar(moved, [t.estimate for t in true], yerr=error, label=result.arm.title, **style)
+        axes.errorbar(moved, [t.estimate for t in true], yerr=reach(true), label=result.arm.title, **style)
     axes.set(
         xlim=(0, 1),
         ylim=(0, 1),
@@ -96,11 +100,10 @@ def draw_noise(axes: Axes, results: Sequence[ArmResult], data: Dataset) -> None:
     shown = [r for r in results if r.arm.kind != "ablation" and r.arm.name != MAJORITY]
     for place, result in enumerate(shown):
         found = [result.figures["AUC"], *result.noisy]
-        error = ([max(f.estimate - f.low, 0) for f in found], [max(f.high - f.estimate, 0) for f in found])
         style = {"color": COLOURS[place], "marker": MARKS[place], "markersize": 5, "capsize": 2}
         style |= {"linewidth": 2.2 if result.arm.name == OURS else 1.0, "elinewidth": 0.7}
         moved = [x + 0.05 * (place - len(shown) / 2) for x in places]
-        axes.errorbar(moved, [f.estimate for f in found], yerr=error, label=result.arm.title, **style)
+        axes.errorbar(moved, [f.estimate for f in found], yerr=reach(found), label=result.arm.title, **style)
     axes.axhline(0.5, color="#777777", linewidth=1, linestyle=":")
     axes.set_xticks(list(places), ["none", *(f"{level:g}" for level in levels)])
     axes.set(xlabel=WORDS[data.source.kind], ylabel="AUC, test cases")

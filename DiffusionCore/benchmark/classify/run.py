@@ -115,7 +115,7 @@ def made(part: Part, data: Dataset, minutes: float, toolbox: Toolbox, progress: 
     by_guidance = arm.kind == "guidance"
     network = model.network.guide if by_guidance else model.network
     facts = Facts(
-        cpu_minutes=60 * float(model.card.recipe.get("hours", 0.0)),
+        cpu_minutes=60 * float(model.card.recipe.get("guidance_hours" if by_guidance else "hours", 0.0)),
         parameters=sum(p.numel() for p in network.parameters()),
     )
 

@@ -44,13 +44,13 @@ def run_classifier(config: ClassifierConfig, resume: bool = False, quiet: bool =
         torch.manual_seed(config.seed)
         network = LabelDiffusion(network_config).to(memory_format=torch.channels_last_3d)
         network.set_checkpointing(config.trainer.checkpointing)
-        seconds = _guidance(config, network, train, val, resume, quiet)
-        best, seconds = _labels(config, network, train, val, seconds, resume, quiet)
+        guided = _guidance(config, network, train, val, resume, quiet)
+        best, seconds = _labels(config, network, train, val, guided, resume, quiet)
     best.set_checkpointing(False)
     best.eval()
     found = predict(best, val, config)
     write_results(config.folder, found, val, config.data.classes)
-    recipe = {"commit": commit, "hours": round(seconds / 3600, 3)}
+    recipe = {"commit": commit, "hours": round(seconds / 3600, 3), "guidance_hours": round(guided / 3600, 3)}
     export_classifier(config.folder / "model", config, best, train, val, found, recipe)
     return config.folder / "model"
 

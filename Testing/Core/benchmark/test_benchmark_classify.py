@@ -26,10 +26,13 @@ from DiffusionCore.benchmark.classify.explanation import (
     mosaics,
     only,
 )
+from DiffusionCore.benchmark.classify.markdown import explanation
+from DiffusionCore.benchmark.classify.outcome import ClassifyBenchmark
 from DiffusionCore.benchmark.classify.plan import chosen_parts, estimate, planned
+from DiffusionCore.benchmark.classify.plots import reach
 from DiffusionCore.benchmark.classify.record import Facts, is_whole, predict_all, read_record, write_record
 from DiffusionCore.benchmark.classify.results import verdicts
-from DiffusionCore.benchmark.classify.run import run_classify_benchmark
+from DiffusionCore.benchmark.classify.run import made, run_classify_benchmark
 from DiffusionCore.benchmark.classify.run import trained as model_of
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
 from DiffusionCore.benchmark.classify.spoiling import LEVELS, spoiled
@@ -38,6 +41,8 @@ from DiffusionCore.commands.benchmark_classify import toolbox
 from DiffusionCore.errors import InputError, UsageError
 from DiffusionCore.metrics.bootstrap import Interval
 from DiffusionCore.models import ClassifySpec, load_classifier
+from DiffusionCore.models.card import write_card
+from DiffusionCore.models.registry import CARD
 from DiffusionCore.progress import Progress, silent
 from DiffusionCore.training.config_file import load_config
 
@@ -193,6 +198,17 @@ def test_a_rival_trains_for_its_minutes_and_goes_on_from_its_checkpoint(data, tm
     assert np.array_equal(predict(data.val.images), again(data.val.images))
 
 
+def test_a_rival_goes_on_after_gradients_that_are_no_numbers(data, tmp_path):
+    def broken(classes: int) -> torch.nn.Module:
+        network = small_network(classes)
+        network[0].weight.register_hook(lambda gradient: torch.full_like(gradient, torch.nan))
+        return network
+
+    predict, facts = train_cnn(broken, data, 0, 0.01, tmp_path, lambda x, g: x, silent())
+    assert facts.steps > 0
+    assert np.isfinite(predict(data.val.images)).all()
+
+
 def test_the_rate_rises_and_falls():
     assert cycle(0.0) == pytest.approx(0.02)
     assert cycle(0.1) == 1
@@ -233,6 +249,15 @@ def test_the_guidance_network_is_trained_with_ours(data, tmp_path):
     parts = {part.name: part for part in planned(ARMS, 1, data, 12.0, "", tmp_path)}
     assert parts["guidance-0"].ours == parts["ours-0"].folder != parts["guidance-0"].folder
     assert parts["guidance-0"].minutes == 0
+
+
+def test_the_guidance_network_costs_what_phase_1_took(data, model_folder, tmp_path):
+    folder = shutil.copytree(model_folder, tmp_path / "trained")
+    card = load_classifier(folder).card
+    write_card(card.model_copy(update={"recipe": {"hours": 0.2, "guidance_hours": 0.1}}), folder / CARD)
+    parts = {part.name: part for part in planned(ARMS, 1, data, 12.0, "", tmp_path)}
+    found = [made(parts[name], data, 12.0, tools(Trained(folder)), silent()) for name in ("ours-0", "guidance-0")]
+    assert [record.facts.cpu_minutes for record in found] == pytest.approx([12, 6])
 
 
 def test_an_ablation_of_phase_2_trains_no_phase_1_of_its_own(data, model_folder, tmp_path):
@@ -400,6 +425,21 @@ def test_gates_say_what_was_wanted_and_measured(data):
         ("one case", "0.25", "holds"),
         ("one case", "1.50", "missed"),
     ]
+
+
+def test_shares_of_cases_say_whose_they_are():
+    over, within = (Interval(0.9, 0.8, 1.0, 0.95, words) for words in ("over 8 subjects", "within these 5 subjects"))
+    told = explanation(ClassifyBenchmark((), explained=Explained(over, over, over, within, 30, 45)))
+    assert "0.900 [0.800, 1.000] of 30 test cases that the model calls positive (interval over 8 subjects)" in told
+    assert "of 45 mosaics (chance 0.125; interval within these 5 subjects)" in told
+
+
+def test_bars_do_not_reach_backwards():
+    """A percentile of few draws can lie on the other side of the estimate, which matplotlib refuses to draw."""
+    assert reach([Interval(0.5, 0.4, 0.7, 0.95, ""), Interval(0.5, 0.6, 0.7, 0.95, "")]) == (
+        pytest.approx([0.1, 0]),
+        pytest.approx([0.2, 0.2]),
+    )
 
 
 def test_parts_are_made_one_by_one(data, model_folder, tmp_path, monkeypatch):

@@ -107,6 +107,7 @@ def test_a_run_ends_with_a_model_that_loads_verifies_and_tells_the_classes(finis
     assert card.classify.size == (12, 12, 12) and card.classify.spacing_mm == 2.0
     assert card.classify.familiar is not None
     assert card.recipe["cases"]["train"] == {"small": 32, "large": 16}
+    assert 0 <= card.recipe["guidance_hours"] <= card.recipe["hours"]
     assert card.figures["intervals"]["what"].startswith("95%, bootstrap over 24 subjects")
     for name, value in card.figures["validation"].items():
         low, high = card.figures["intervals"][name]
