@@ -105,6 +105,10 @@ def run_superres_benchmark(
     left = left_to_do(tasks, retime)
     if not quick:
         announce(left, data_root, progress)
+    speed = None
+    if speed_of is not None:  # before the long work, so that what it lacks is said at once
+        progress.stage("speed")
+        speed = measured_speed(speed_of, quick)
     rows: list[Row] = []
     pictures: dict[str, Path] = {}
     for case in chosen:
@@ -119,10 +123,6 @@ def run_superres_benchmark(
         if (picture := picture_name(case)) not in pictures:
             panels = {title: kept.panel for title, kept in found.items()}
             pictures[picture] = write_picture(out_folder / picture, scan(), panels)
-    speed = None
-    if speed_of is not None:
-        progress.stage("speed")
-        speed = measured_speed(speed_of, quick)
     progress.finish()
     name = "-".join(("superres", *parts))
     tables = tables_of(rows, ours[0])

@@ -222,6 +222,9 @@ def test_the_goal_of_speed_is_a_gate() -> None:
     fast, slow = (SpeedRow((64, 128, 128), seconds, {"read": 0.1}, 2**30, 2, 0.0) for seconds in (9.0, 11.0))
     assert fast.verdict.holds and not slow.verdict.holds
     assert "128×128×64" in fast.verdict.gate and "9.0 s" in fast.in_words and "1.0 GiB" in fast.in_words
+    beside = replace(fast, others=1.5)
+    assert "Other work took 1.5 processors" in beside.in_words and "Other" not in fast.in_words
+    assert beside.verdict.measured == "9.0 s on 2 cores, beside other work"
 
 
 def row(method: str, kind: str, psnr: float, table: str, subject: str = "a", **more: object) -> Row:
