@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 MAX_SEED = 2**63 - 1
 
@@ -19,6 +23,11 @@ class Options(BaseModel):
     """Keyword options of a task; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
+
+    def moved(self, staged: Mapping[Path, Path]) -> Self:
+        """The same with every path that `staged` knows as the one that it gives (`volume.together`)."""
+        known = {name: staged[value] for name, value in self if isinstance(value, Path) and value in staged}
+        return self.model_copy(update=known)
 
 
 class MachineOptions(Options):
@@ -73,7 +82,9 @@ class SamplingOptions(MachineOptions):
     eta: Annotated[float, Field(ge=0, le=1, description="randomness of DDIM; 0 none, 1 as DDPM")] = 0.0
     guidance: Annotated[float, Field(ge=0, le=20, description="classifier-free guidance, where a model has it")] = 1.0
     seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="same seed, same result")] = 0
-    force: Annotated[bool, Field(description="go on where the model's card refuses the scan")] = False
+    force: Annotated[bool, Field(description="go on where the model's card refuses the scan, or NIfTI its grid")] = (
+        False
+    )
 
 
 class EnhanceOptions(SamplingOptions):

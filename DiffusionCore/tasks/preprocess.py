@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from .. import __version__
 from ..progress import Progress
 from ..report.movie import write_movie
 from ..report.slices import write_slices
@@ -21,8 +22,13 @@ def prepared(source: Path, options: PreprocessOptions) -> Volume:
     if options.spacing is None:
         return volume
     spacing = options.spacing * 3 if len(options.spacing) == 1 else options.spacing[::-1]
+    from ..volume.dicom_derivation import DerivationRecord
+
     resampled = resample(volume, spacing)
-    return replace(resampled, voxels=cast_like(resampled.voxels, volume.voxels.dtype))
+    voxels = cast_like(resampled.voxels, volume.voxels.dtype)
+    size = " x ".join(f"{mm:g}" for mm in reversed(spacing))
+    record = DerivationRecord(description=f"resampled to {size} mm", version=__version__, suffix="resampled")
+    return replace(resampled, voxels=voxels, meta={**volume.meta, "derivation": record})
 
 
 def convert(source: Path, target: Path, options: PreprocessOptions, progress: Progress) -> list[str]:
@@ -39,7 +45,7 @@ def convert(source: Path, target: Path, options: PreprocessOptions, progress: Pr
             target, volume, options.slices, plane=options.axis, window=options.window, overwrite=options.overwrite
         )
     else:
-        write_volume(volume, target, overwrite=options.overwrite)
+        write_volume(volume, target, overwrite=options.overwrite, force=options.force)
     progress.finish()
     return list(volume.meta.get("warnings", ()))
 

@@ -57,6 +57,10 @@ class PreprocessOptions(Options):
         ),
     ] = None
     overwrite: Annotated[bool, Field(description="replace files that exist", json_schema_extra=OUTPUT)] = False
+    force: Annotated[
+        bool,
+        Field(description="write a sheared grid to NIfTI, where some readers misplace it", json_schema_extra=OUTPUT),
+    ] = False
 
     @field_validator("spacing", "patches", "stride", "window", mode="before")
     @classmethod

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,8 +22,9 @@ from ..volume import (
     same_file,
     write_volume,
 )
-from ..volume.atomic import check_place, is_written
-from ..volume.formats import input_format
+from ..volume.atomic import check_place
+from ..volume.formats import DICOM, input_format, output_format
+from ..volume.together import all_or_nothing
 from .enhance import EnhanceResult, check_same_grid, dimensions, enhance, sampling_settings
 from .options import EnhanceOptions, FileOptions
 
@@ -47,21 +46,22 @@ def enhance_file(
     `write_volume` raise.
     """
     check_places(source, target, options, files)
-    with all_or_nothing([target, *files.extras().values()]):
-        if files.all_frames and (count := read_header(source, series=files.series).frames) > 1:
-            return enhance_frames(source, target, count, options, files, progress, loaded)
-        progress.stage("read")
-        volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
-        check_grids(volume, target, files, force=options.force)
-        result = enhance_volume(volume, options, files, progress, loaded)
-        progress.stage("write")
-        write_result(volume, result, target, files, options)
+    if files.all_frames and (count := read_header(source, series=files.series).frames) > 1:
+        return enhance_frames(source, target, count, options, files, progress, loaded)
+    progress.stage("read")
+    volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
+    check_grids(volume, target, files, force=options.force)
+    result = enhance_volume(volume, options, files, progress, loaded)
+    progress.stage("write")
+    with all_or_nothing([target, *files.extras().values()], overwrite=files.overwrite) as staged:
+        written = files.moved(staged)
+        write_result(volume, result, staged[target], written, options)
         progress.finish()
         result.provenance["seconds"] = {name: round(spent, 3) for name, spent in progress.seconds.items()}
         report = report_of(result)
-        if files.report:
-            write_json(files.report, report, overwrite=files.overwrite)
-        return [report]
+        if written.report:
+            write_json(written.report, report)
+    return [report]
 
 
 def enhance_volume(
@@ -98,6 +98,8 @@ def check_places(source: Path, target: Path, options: EnhanceOptions, files: Fil
     check_output(target, overwrite=files.overwrite, inputs=inputs)
     for name, place in extras.items():
         if name in ("uncertainty", "trust_map"):
+            if output_format(place) == DICOM:
+                raise UsageError(f"{place.name}: a map is no DICOM image; give it the suffix .nii.gz, .nrrd or .mha")
             check_output(place, overwrite=files.overwrite, inputs=inputs)
         else:
             check_no_input(place, inputs)
@@ -114,22 +116,6 @@ def check_grids(volume: Volume, target: Path, files: FileOptions, *, force: bool
             check_grid(volume, place, force=force)
 
 
-@contextmanager
-def all_or_nothing(places: list[Path]) -> Iterator[None]:
-    """Remove what was newly written to `places` if the block fails: a result is there with all that goes with it.
-
-    What was there before the block is left alone.
-    """
-    before = {place for place in places if is_written(place)}
-    try:
-        yield
-    except BaseException:
-        for place in places:
-            if place not in before and is_written(place):
-                shutil.rmtree(place) if place.is_dir() else place.unlink()
-        raise
-
-
 def write_result(
     volume: Volume, result: EnhanceResult, target: Path, files: FileOptions, options: EnhanceOptions
 ) -> None:
@@ -137,14 +123,14 @@ def write_result(
     from ..volume.geometry import crop
 
     before = crop(volume, parse_roi(files.roi, volume)) if files.roi else volume
-    write_volume(with_derivation(result), target, overwrite=files.overwrite, force=options.force)
+    write_volume(with_derivation(result), target, force=options.force)
     if files.uncertainty and result.uncertainty is not None:
-        write_volume(result.uncertainty, files.uncertainty, overwrite=files.overwrite, force=options.force)
+        write_volume(result.uncertainty, files.uncertainty, force=options.force)
     if files.trust_map and result.trust is not None:
-        write_volume(result.trust.structure, files.trust_map, overwrite=files.overwrite, force=options.force)
+        write_volume(result.trust.structure, files.trust_map, force=options.force)
     if files.figure:
         structure = result.trust.structure if result.trust else None
-        write_figure(files.figure, before, result.volume, result.uncertainty, structure, overwrite=files.overwrite)
+        write_figure(files.figure, before, result.volume, result.uncertainty, structure)
     if files.html:
         write_page(
             files.html,
@@ -156,7 +142,6 @@ def write_result(
             tuple(dict.fromkeys((*(result.trust.alarms if result.trust else ()), *result.warnings))),
             structure=result.trust.structure if result.trust else None,
             findings=result.trust.words if result.trust else (),
-            overwrite=files.overwrite,
         )
 
 
@@ -197,16 +182,11 @@ def enhance_frames(
             reports.append(report_of(result))
             yield result.volume
 
-    write_frames(
-        volumes(),
-        target,
-        count,
-        seconds_apart=read_seconds_apart(source),
-        overwrite=files.overwrite,
-        force=options.force,
-    )
-    if files.report:
-        write_json(files.report, {"volumes": reports}, overwrite=files.overwrite)
+    with all_or_nothing([target, *files.extras().values()], overwrite=files.overwrite) as staged:
+        apart = read_seconds_apart(source)
+        write_frames(volumes(), staged[target], count, seconds_apart=apart, force=options.force)
+        if files.report:
+            write_json(staged[files.report], {"volumes": reports})
     return reports
 
 

@@ -44,10 +44,10 @@ def atomic_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     try:
         yield temporary
         _flush(temporary)
-        _rename_file(temporary, path, overwrite)
-        _flush_folder(path.parent)
+        put_file(temporary, path, overwrite)
+        flush_folder(path.parent)
     except OSError as error:
-        raise _as_output_error(path, error) from error
+        raise as_output_error(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -71,11 +71,11 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False, holds: 
         for file in temporary.rglob("*"):
             if file.is_file():
                 _flush(file)
-        _flush_folder(temporary)
+        flush_folder(temporary)
         _rename_folder(temporary, path)
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
-        raise _as_output_error(path, error) from error
+        raise as_output_error(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -97,7 +97,7 @@ def remove_stale(folder: str | os.PathLike[str]) -> list[str]:
                 if match["suffix"] == REPLACED_SUFFIX and not original.exists():
                     Path(entry.path).rename(original)
                 else:
-                    _remove(Path(entry.path))
+                    remove(Path(entry.path))
                 removed.append(entry.name)
     return removed
 
@@ -160,7 +160,7 @@ def _check_parent(path: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:  # too long a name
-        raise _as_output_error(path, error) from error
+        raise as_output_error(path, error) from error
 
 
 def temporary_beside(path: Path, suffix: str = TEMPORARY_SUFFIX) -> Path:
@@ -175,10 +175,12 @@ def _host() -> str:
 def _is_stale(path: Path, host: str, pid: int) -> bool:
     if host == _host() and not is_alive(pid):
         return True
-    return time.time() - path.stat().st_mtime > _ABANDONED_SECONDS
+    touched = max(entry.stat().st_mtime for entry in (path, *path.glob("*")))
+    return time.time() - touched > _ABANDONED_SECONDS
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all in it."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -190,7 +192,8 @@ def _flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(path: Path) -> None:
+def flush_folder(path: Path) -> None:
+    """Have the disk know what is in a folder."""
     if os.name == "nt":  # folders cannot be opened there
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -203,7 +206,8 @@ def _flush_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _rename_file(temporary: Path, path: Path, overwrite: bool) -> None:
+def put_file(temporary: Path, path: Path, overwrite: bool) -> None:
+    """Move a file beside `path` there. Raises `OutputError` if one is there and `overwrite` is False."""
     if overwrite:
         temporary.replace(path)
         return
@@ -231,7 +235,8 @@ def _rename_folder(temporary: Path, path: Path) -> None:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _as_output_error(path: Path, error: OSError) -> OutputError:
+def as_output_error(path: Path, error: OSError) -> OutputError:
+    """What the file system says of `path`, as a sentence."""
     if error.errno in NO_SPACE:
         return OutputError(f"{path}: no space left; nothing was written")
     if error.errno in _NOT_ALLOWED:

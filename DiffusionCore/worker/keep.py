@@ -41,7 +41,7 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     """Write `stem`.json, .png and .html: all of them or none. Gives their names."""
     from ..report import write_figure, write_json, write_page
     from ..tasks.enhance import check_same_grid
-    from ..tasks.scan_files import all_or_nothing
+    from ..volume.together import all_or_nothing
 
     options: ReportJob = job.options
     before, after = job.volumes["before"], job.volumes["after"]
@@ -53,13 +53,13 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     trust = options.content.get("trust")
     json, png, page = (options.folder / f"{options.stem}{ending}" for ending in (".json", ".png", ".html"))
     progress.stage("write the report")
-    with all_or_nothing([json, png, page]):
-        write_json(json, options.content, overwrite=options.overwrite)
+    with all_or_nothing([json, png, page], overwrite=options.overwrite) as staged:
+        write_json(staged[json], options.content)
         progress.advance(0.1)
-        write_figure(png, before, after, spread, structure, overwrite=options.overwrite)
+        write_figure(staged[png], before, after, spread, structure)
         progress.advance(0.5)
         write_page(
-            page,
+            staged[page],
             options.title,
             before,
             after,
@@ -68,7 +68,6 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
             sentences(options.content.get("warnings")),
             structure=structure,
             findings=sentences(trust.get("words")) if isinstance(trust, dict) else (),
-            overwrite=options.overwrite,
         )
     progress.finish()
     return {"files": [path.name for path in (json, png, page)]}

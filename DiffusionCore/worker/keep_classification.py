@@ -67,7 +67,7 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
     from ..report.markups import ENDING
     from ..tasks.classification.files import Classified, report_of, write_result
     from ..tasks.classification.options import ClassifyFileOptions
-    from ..tasks.scan_files import all_or_nothing
+    from ..volume.together import all_or_nothing
 
     options: ReportJob = job.options
     base = make_folder(options.folder) / options.stem
@@ -76,14 +76,14 @@ def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any
         report=base.with_name(f"{base.name}.json"),
         figure=base.with_name(f"{base.name}.png"),
         regions=base.with_name(base.name + ENDING) if result.regions else None,
-        overwrite=options.overwrite,
     )
     places = list(files.outputs().values())
     progress.stage("write the report")
-    with all_or_nothing(places):
-        write_result(job.volumes["volume"], result, files)
+    with all_or_nothing(places, overwrite=options.overwrite) as staged:
+        written = files.moved(staged)
+        write_result(job.volumes["volume"], result, written)
         progress.advance(0.9)
-        write_json(files.report, report_of(Classified(base, result), str), overwrite=options.overwrite)
+        write_json(written.report, report_of(Classified(base, result), str))
     progress.finish()
     return {"files": sorted(path.name for path in places)}
 

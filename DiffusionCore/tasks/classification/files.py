@@ -22,7 +22,8 @@ from ...volume.dicom_derivation import DerivationRecord
 from ...volume.dicom_segmentation import SegmentMap, check_segmentation, write_segmentations
 from ...volume.formats import DICOM, input_format
 from ...volume.geometry import to_ijk
-from ..scan_files import all_or_nothing, parse_roi, read_mask
+from ...volume.together import all_or_nothing
+from ..scan_files import parse_roi, read_mask
 from .classify import ClassifyResult, classify
 from .options import ClassifyFileOptions, ClassifyOptions
 
@@ -57,49 +58,60 @@ def classify_files(
     Places are checked before any work. A single scan's error is raised. Raises what `classify` and `read_volume` raise.
     """
     check_places(sources, files)
-    with all_or_nothing(list(files.outputs().values())):
-        found = run_all(sources, options, files, progress, loaded)
-        if len(found) == 1 and found[0].error is not None:
-            raise found[0].error
-        progress.stage("write")
-        if files.csv:
-            write_csv(files.csv, found, explain, overwrite=files.overwrite)
-        if files.report:
+    volume = None
+    if len(sources) == 1:
+        volume, one = run_one(sources[0], options, files, progress, loaded)
+        found = [one]
+    else:
+        found = run_many(sources, options, files, progress, loaded)
+    progress.stage("write")
+    with all_or_nothing(files.outputs().values(), overwrite=files.overwrite) as staged:
+        written = files.moved(staged)
+        if volume is not None:
+            write_result(volume, one.result, written)
+        if written.csv:
+            write_csv(written.csv, found, explain)
+        if written.report:
             reports = [report_of(one, explain) for one in found]
-            write_json(files.report, reports[0] if len(reports) == 1 else reports, overwrite=files.overwrite)
-        progress.finish()
+            write_json(written.report, reports[0] if len(reports) == 1 else reports)
+    progress.finish()
     return found
 
 
-def run_all(
+def run_one(
+    source: Path,
+    options: ClassifyOptions,
+    files: ClassifyFileOptions,
+    progress: Progress,
+    loaded: Classifier | None,
+) -> tuple[Volume, Classified]:
+    """A scan and its result."""
+    progress.stage("read")
+    volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
+    if files.segmentation:
+        check_segmentation(volume)
+    region = parse_roi(files.roi, volume) if files.roi else None
+    result = classify(volume, region=region, progress=progress, loaded=loaded, **options.model_dump())
+    contour = against_contour(volume, result, files.contour) if files.contour else None
+    return volume, Classified(source, result, contour=contour)
+
+
+def run_many(
     sources: Sequence[Path],
     options: ClassifyOptions,
     files: ClassifyFileOptions,
     progress: Progress,
     loaded: Classifier | None,
 ) -> list[Classified]:
-    """Every scan's result; the maps and pictures of a single one are written on the way."""
+    """Every scan's result, or the error that it ended in."""
     found = []
     for number, source in enumerate(sources, start=1):
-        if len(sources) > 1:
-            progress.say(f"{number} of {len(sources)}: {source.name}")
-        own = progress if len(sources) == 1 else Progress(progress.sink, progress.cancelled)
+        progress.say(f"{number} of {len(sources)}: {source.name}")
         try:
-            own.stage("read")
-            modality = options.modality
-            volume = read_volume(source, series=files.series, frame=files.frame, modality=modality)
-            if files.segmentation:
-                check_segmentation(volume)
-            region = parse_roi(files.roi, volume) if files.roi else None
-            result = classify(volume, region=region, progress=own, loaded=loaded, **options.model_dump())
-            write_result(volume, result, files)
-            contour = against_contour(volume, result, files.contour) if files.contour else None
-            found.append(Classified(source, result, contour=contour))
+            found.append(run_one(source, options, files, Progress(progress.sink, progress.cancelled), loaded)[1])
         except Cancelled:
             raise
         except Exception as error:  # whatever is wrong with one scan, the others are to be done
-            if len(sources) == 1:
-                raise
             found.append(Classified(source, None, error))
     return found
 
@@ -145,15 +157,13 @@ def write_result(volume: Volume, result: ClassifyResult, files: ClassifyFileOpti
     if searched and (files.saliency or files.segmentation):
         raise UsageError("a searched scan has a probability map (--map) and no saliency; look at one place with --roi")
     if files.map:
-        write_volume(result.probability_map, files.map, overwrite=files.overwrite)
+        write_volume(result.probability_map, files.map)
     if files.saliency and result.saliency is not None:
-        write_volume(result.saliency, files.saliency, overwrite=files.overwrite)
+        write_volume(result.saliency, files.saliency)
     if files.regions and result.regions:
-        write_markups(files.regions, result.regions, overwrite=files.overwrite)
+        write_markups(files.regions, result.regions)
     if files.segmentation and result.saliency is not None:
-        write_segmentations(
-            files.segmentation, volume, segments(volume, result), record(result), overwrite=files.overwrite
-        )
+        write_segmentations(files.segmentation, volume, segments(volume, result), record(result))
     if files.figure:
         write_classification(
             files.figure,
@@ -164,7 +174,6 @@ def write_result(volume: Volume, result: ClassifyResult, files: ClassifyFileOpti
             title=title_of(result),
             note=result.abstained or "searched field by field: the map is unvalidated",
             map_label="probability, unvalidated" if searched else "saliency",
-            overwrite=files.overwrite,
         )
 
 
@@ -261,7 +270,7 @@ def report_of(one: Classified, explain: Callable[[Exception], str]) -> dict[str,
     }
 
 
-def write_csv(path: Path, found: Sequence[Classified], explain: Callable[[Exception], str], *, overwrite: bool) -> None:
+def write_csv(path: Path, found: Sequence[Classified], explain: Callable[[Exception], str]) -> None:
     """A row for each scan: its answer and each class's probability with its range, empty for classes of another model."""
     classes = dict.fromkeys(p.name for one in found if one.result for p in one.result.probabilities)
     text = io.StringIO()
@@ -273,5 +282,5 @@ def write_csv(path: Path, found: Sequence[Classified], explain: Callable[[Except
         numbers = [x for c in classes for x in ([round(x, 5) for x in shown[c]] if c in shown else [""] * 3)]
         note = explain(one.error) if one.error else one.result.abstained
         writer.writerow((one.source.name, one.result.answer if one.result else "", *numbers, note))
-    with atomic_file(path, overwrite=overwrite) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8", newline="")

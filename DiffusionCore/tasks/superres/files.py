@@ -11,9 +11,10 @@ from ...errors import UsageError
 from ...progress import Progress
 from ...report import write_figure, write_json, write_page
 from ...volume import Volume, read_volume, write_volume
+from ...volume.together import all_or_nothing
 from ..many_scans import Outcome, finished_before, for_each
 from ..options import FileOptions
-from ..scan_files import all_or_nothing, check_grids, check_places, parse_roi
+from ..scan_files import check_grids, check_places, parse_roi
 from .options import SuperResolveOptions
 from .provenance import superres_record
 from .super_resolve import SuperResolveResult, super_resolve
@@ -38,22 +39,23 @@ def super_resolve_file(
     if files.all_frames or files.mask or files.trust_map:
         raise UsageError("super-resolution goes with none of --all-frames, --mask and --trust-map")
     check_places(source, target, options, files)
-    with all_or_nothing([target, *files.extras().values()]):
-        progress.stage("read")
-        volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
-        check_grids(volume, target, files, force=options.force)
-        if files.roi:
-            volume = part_of(volume, files.roi)
-        reference = read_volume(files.reference, modality=volume.modality) if files.reference else None
-        result = super_resolve(volume, reference=reference, progress=progress, loaded=loaded, **options.model_dump())
-        progress.stage("write")
-        write_result(result, target, files, options)
+    progress.stage("read")
+    volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
+    check_grids(volume, target, files, force=options.force)
+    if files.roi:
+        volume = part_of(volume, files.roi)
+    reference = read_volume(files.reference, modality=volume.modality) if files.reference else None
+    result = super_resolve(volume, reference=reference, progress=progress, loaded=loaded, **options.model_dump())
+    progress.stage("write")
+    with all_or_nothing([target, *files.extras().values()], overwrite=files.overwrite) as staged:
+        written = files.moved(staged)
+        write_result(result, staged[target], written, options)
         progress.finish()
         result.provenance["seconds"] = {name: round(spent, 3) for name, spent in progress.seconds.items()}
         report = report_of(result)
-        if files.report:
-            write_json(files.report, report, overwrite=files.overwrite)
-        return report
+        if written.report:
+            write_json(written.report, report)
+    return report
 
 
 def part_of(volume: Volume, roi: str) -> Volume:
@@ -67,11 +69,11 @@ def write_result(result: SuperResolveResult, target: Path, files: FileOptions, o
     """The finer scan, and the pictures and maps that were asked for; "before" is the interpolated scan."""
     volume = result.volume
     derived = replace(volume, meta={**volume.meta, "derivation": superres_record(result.provenance)})
-    write_volume(derived, target, overwrite=files.overwrite, force=options.force)
+    write_volume(derived, target, force=options.force)
     if files.uncertainty and result.uncertainty is not None:
-        write_volume(result.uncertainty, files.uncertainty, overwrite=files.overwrite, force=options.force)
+        write_volume(result.uncertainty, files.uncertainty, force=options.force)
     if files.figure:
-        write_figure(files.figure, result.interpolated, volume, result.uncertainty, overwrite=files.overwrite)
+        write_figure(files.figure, result.interpolated, volume, result.uncertainty)
     if files.html:
         write_page(
             files.html,
@@ -81,7 +83,6 @@ def write_result(result: SuperResolveResult, target: Path, files: FileOptions, o
             result.uncertainty,
             report_of(result),
             result.warnings,
-            overwrite=files.overwrite,
         )
 
 

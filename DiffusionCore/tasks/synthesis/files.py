@@ -10,7 +10,7 @@ from ...progress import Progress
 from ...volume import check_output, same_file, write_volume
 from ...volume.atomic import check_place
 from ...volume.formats import stem_of, suffix_of
-from ..scan_files import all_or_nothing
+from ...volume.together import all_or_nothing
 from .options import SynthesizeFileOptions, SynthesizeOptions
 from .synthesize import SynthesizeResult, installed_generator, synthesize
 
@@ -41,13 +41,13 @@ def synthesize_files(
         "asked": result.asked,
         "provenance": result.provenance,
     }
-    with all_or_nothing([*targets, *extras(files)]):
+    with all_or_nothing([*targets, *extras(files)], overwrite=files.overwrite) as staged:
         for target, volume in zip(targets, result.volumes, strict=True):
-            write_volume(volume, target, overwrite=files.overwrite)
+            write_volume(volume, staged[target])
         if files.sheet is not None:
-            write_images(files.sheet, result, files.overwrite)
+            write_images(staged[files.sheet], result)
         if files.report is not None:
-            write_json(files.report, report, overwrite=files.overwrite)
+            write_json(staged[files.report], report)
     progress.finish()
     return report
 
@@ -78,10 +78,10 @@ def named(output: Path, count: int) -> list[Path]:
     return [output.with_name(f"{stem_of(output)}_{n + 1:03d}{suffix}") for n in range(count)]
 
 
-def write_images(path: Path, result: SynthesizeResult, overwrite: bool) -> None:
+def write_images(path: Path, result: SynthesizeResult) -> None:
     """All images on one sheet, from black to the 99.5th percentile; CT in a soft-tissue window."""
     from ...report.sheet import write_sheet
 
     modality = result.volumes[0].modality
     window = {"CT": (-0.16, 0.24)}.get(modality, (0.0, 1.0))
-    write_sheet(path, list(result.images[:, 0]), window, overwrite=overwrite)
+    write_sheet(path, list(result.images[:, 0]), window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 
@@ -35,6 +36,22 @@ def test_spacing_is_i_j_k_and_the_type_stays(mr_file, tmp_path):
 def test_one_number_is_for_all_axes(mr_file, tmp_path):
     assert run(mr_file, tmp_path / "out.nrrd", "--spacing", "1.5") == 0
     assert read_volume(tmp_path / "out.nrrd").spacing == pytest.approx((1.5, 1.5, 1.5))
+
+
+def test_a_resampled_series_says_so(mr_file, tmp_path):
+    assert run(mr_file, tmp_path / "series", "--spacing", "1.5,1.5,3") == 0
+    header = pydicom.dcmread(next((tmp_path / "series").iterdir()))
+    assert header.SeriesDescription == "resampled"
+    assert header.DerivationDescription == "resampled to 1.5 x 1.5 x 3 mm"
+
+
+def test_a_sheared_grid_goes_to_nifti_only_by_force(mr, tmp_path):
+    sheared = mr.ijk_to_ras.copy()
+    sheared[1, 2] = 0.4
+    write_volume(Volume(mr.voxels, sheared, "MR"), tmp_path / "in.nrrd")
+    assert run(tmp_path / "in.nrrd", tmp_path / "out.nii.gz") == 5
+    assert run(tmp_path / "in.nrrd", tmp_path / "out.nii.gz", "--force") == 0
+    np.testing.assert_allclose(read_volume(tmp_path / "out.nii.gz").ijk_to_ras, sheared, atol=1e-5)
 
 
 def test_modality_is_kept_with_the_file(mr_file, tmp_path):

@@ -11,7 +11,7 @@ from DiffusionCore.errors import InputError, OutputError, UsageError
 from DiffusionCore.progress import Progress
 from DiffusionCore.tasks import scan_files
 from DiffusionCore.tasks.options import EnhanceOptions, FileOptions, parse_options
-from DiffusionCore.tasks.scan_files import all_or_nothing, enhance_file, parse_roi
+from DiffusionCore.tasks.scan_files import enhance_file, parse_roi
 from DiffusionCore.volume import Volume, read_volume, write_volume
 
 QUICK = EnhanceOptions()
@@ -98,14 +98,6 @@ def test_a_failing_picture_takes_the_result_back(installed, mr_file, tmp_path, m
     assert [path.name for path in tmp_path.iterdir()] == [mr_file.name]
 
 
-def test_what_was_there_before_is_not_taken_back(tmp_path):
-    (tmp_path / "old").write_text("old")
-    with pytest.raises(ZeroDivisionError), all_or_nothing([tmp_path / "old", tmp_path / "new"]):
-        (tmp_path / "new").write_text("new")
-        raise ZeroDivisionError
-    assert [path.name for path in tmp_path.iterdir()] == ["old"]
-
-
 @pytest.mark.parametrize("extra", ["uncertainty", "report", "figure", "html"])
 def test_nothing_is_computed_where_a_place_is_taken(installed, mr_file, tmp_path, monkeypatch, extra):
     monkeypatch.setattr(scan_files, "enhance", lambda *a, **k: pytest.fail("work was begun"))
@@ -145,6 +137,20 @@ def test_dicom_in_dicom_out_at_the_same_place(installed, dicom, tmp_path):
     before, after = read_volume(tmp_path / "in"), read_volume(tmp_path / "out")
     np.testing.assert_allclose(after.ijk_to_ras, before.ijk_to_ras, atol=1e-4)
     assert after.meta["dicom"].header.SeriesInstanceUID != before.meta["dicom"].header.SeriesInstanceUID
+
+
+def test_a_failing_picture_leaves_the_former_result(installed, mr_file, tmp_path, monkeypatch):
+    run(mr_file, tmp_path / "out.nii.gz", figure=tmp_path / "f.png")
+    before = (tmp_path / "out.nii.gz").read_bytes()
+
+    def fail(*args, **options):
+        raise OutputError("no space left")
+
+    monkeypatch.setattr(scan_files, "write_figure", fail)
+    other = EnhanceOptions(strength=0.5)
+    with pytest.raises(OutputError):
+        run(mr_file, tmp_path / "out.nii.gz", other, figure=tmp_path / "f.png", overwrite=True)
+    assert (tmp_path / "out.nii.gz").read_bytes() == before
 
 
 def test_names_beside_a_target_in_folder_mode(tmp_path):

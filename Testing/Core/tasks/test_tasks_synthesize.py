@@ -141,7 +141,7 @@ def test_a_numbered_volume_that_is_there_already_is_said_before_any_work(make_sy
 
 
 def test_nothing_is_left_of_images_whose_report_cannot_be_written(tiny_cascade, tmp_path, monkeypatch, capsys):
-    def full(path, report, overwrite):
+    def full(path, report):
         raise OutputError(f"{path}: no space left")
 
     monkeypatch.setattr("DiffusionCore.report.write_json", full)
