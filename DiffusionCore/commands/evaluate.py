@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..report.rows import before_and_after
 from .arguments import Parser, add_output_arguments
 from .console import console_progress
 from .tables import print_json, print_table
-
-if TYPE_CHECKING:
-    from ..volume import Volume
 
 
 def main(argv: list[str]) -> int:
@@ -42,11 +38,14 @@ def main(argv: list[str]) -> int:
     from ..metrics import evaluate, evaluate_without_reference
     from ..tasks.enhance import check_same_grid
     from ..tasks.scan_files import read_mask
+    from ..volume import read_volume
 
     with console_progress(given.quiet, given.json) as progress:
         progress.stage("read")
-        other = read_one(given.reference or given.original, given.series, given.frame, given.modality)
-        scan = read_one(given.scan, given.series, given.frame, given.modality or other.modality)
+        # A result and its original need not both hold several series or volumes.
+        which = {"series": given.series, "frame": given.frame, "if_several": True}
+        other = read_volume(given.reference or given.original, modality=given.modality, **which)
+        scan = read_volume(given.scan, modality=given.modality or other.modality, **which)
         check_same_grid(scan, other, "reference" if given.reference else "original")
         mask = read_mask(given.mask, scan) if given.mask else None
         progress.stage("figures")
@@ -66,16 +65,3 @@ def main(argv: list[str]) -> int:
     if note and not given.quiet:
         print(note, file=sys.stderr)
     return 0
-
-
-def read_one(path: Path, series: str | None, frame: int | None, modality: str | None) -> Volume:
-    """The volume that is meant. A result and its original need not both hold several: what a scan has one of is taken."""
-    from ..volume import read_header, read_volume
-    from ..volume.dicom_scan import list_series
-    from ..volume.formats import DICOM, input_format
-
-    if series is not None and (input_format(path) != DICOM or len(list_series(path)) == 1):
-        series = None
-    if frame is not None and read_header(path, series=series).frames == 1:
-        frame = None
-    return read_volume(path, series=series, frame=frame, modality=modality)

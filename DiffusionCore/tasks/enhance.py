@@ -16,7 +16,7 @@ from ..volume.geometry import crop
 from ..volume.intensity import is_constant, normalisation_for
 from .denoise import Prepared, denoise
 from .options import EnhanceOptions, parse_options
-from .provenance import provenance
+from .provenance import part_facts, provenance
 from .suitability import check_suitable
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def enhance(
     if mask is not None and mask.shape != volume.shape:
         raise InputError("the mask is not on the scan's grid; resample it first")
     ready = ready or prepare(volume, asked, loaded=loaded, progress=progress)
+    part = part_facts(volume.shape, mask, region)
     before, reference, mask = parts(ready.volume, reference, mask, region)
     settings = sampling_settings(asked).for_state(ready.model.denoiser.state)
     found = denoise(ready, before, settings, asked, mask=mask, region=region, progress=progress)
@@ -100,7 +101,7 @@ def enhance(
         metrics=metrics,
         warnings=found.warnings,
         provenance=provenance(
-            ready.volume, after, ready.model, asked, settings, ready.noise, found.record, progress.seconds
+            ready.volume, part, after, ready.model, asked, settings, ready.noise, found.record, progress.seconds
         ),
         trust=judgement,
     )

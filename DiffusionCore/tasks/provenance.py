@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from .. import __version__
 from ..metrics import NoiseEstimate
 from ..volume import Volume
-from .options import Options
+from .options import MachineOptions
 
 if TYPE_CHECKING:
     from ..inference import Record, SamplingSettings
@@ -49,6 +50,18 @@ def input_facts(volume: Volume) -> dict[str, Any]:
     }
 
 
+def part_facts(
+    shape: Sequence[int], mask: np.ndarray | None, region: Sequence[slice] | None
+) -> dict[str, str | list[list[int]]]:
+    """Which part of a scan (K, J, I) was asked for; nothing where it was all of it."""
+    facts: dict[str, str | list[list[int]]] = {}
+    if region is not None:
+        facts["region_kji"] = [list(part.indices(size)[:2]) for part, size in zip(region, shape, strict=True)]
+    if mask is not None:
+        facts["mask_sha256"] = hashlib.sha256(np.ascontiguousarray(mask, dtype=bool)).hexdigest()
+    return facts
+
+
 def model_facts(card: Card) -> dict[str, str]:
     """By which model."""
     return {"name": card.name, "version": card.version, "sha256": card.sha256}
@@ -56,20 +69,22 @@ def model_facts(card: Card) -> dict[str, str]:
 
 def provenance(
     volume: Volume,
+    part: Mapping[str, Any],
     result: Volume,
     model: Model,
-    asked: Options,
+    asked: MachineOptions,
     settings: SamplingSettings,
     noise: NoiseEstimate,
     record: Record | None,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
-    """Hashes, model, settings, noise, machine, versions and seconds by stage, as JSON can hold them."""
+    """Hashes, model, settings, noise, machine, versions and seconds by stage, as JSON can hold them; `part_facts` are the
+    `part`."""
     import torch
 
     return {
         "software": software_facts(),
-        "input": input_facts(volume),
+        "input": {**input_facts(volume), **part},
         "output": {"sha256": voxels_hash(result), "dtype": str(result.voxels.dtype)},
         "model": model_facts(model.card),
         "options": asked.model_dump(),
@@ -93,7 +108,7 @@ def provenance(
             "dtype": str(record.plan.dtype).removeprefix("torch."),
             "network_passes": record.passes,
             "fallbacks": list(record.fallbacks),
-            "threads": torch.get_num_threads(),
+            "threads": asked.threads or torch.get_num_threads(),
         },
         "seconds": {stage: round(spent, 3) for stage, spent in seconds.items()},
     }

@@ -27,11 +27,18 @@ _KINDS = {"PT": "PET"}
 _HOUNSFIELD = ("HU", "US", "")
 
 
-def read_dicom(path: str | os.PathLike[str], *, series: int | str | None = None, frame: int | None = None) -> Volume:
+def read_dicom(
+    path: str | os.PathLike[str],
+    *,
+    series: int | str | None = None,
+    frame: int | None = None,
+    if_several: bool = False,
+) -> Volume:
     """Read a series from a folder (recursively; files that are not DICOM are ignored) or one image file.
 
-    series  number or UID of the series, needed if the folder holds several
-    frame   which volume, from 0, if the series holds several at one place (times, echoes, stacks)
+    series      number or UID of the series, needed if the folder holds several
+    frame       which volume, from 0, if the series holds several at one place (times, echoes, stacks)
+    if_several  only then; where there is one it is taken
 
     Slices are sorted along their normal; a tilted gantry gives a sheared matrix. The modality is CT (values in HU), MR
     or OTHER. `meta` holds `source`, `modality_reason`, `kind` (for OTHER: "PET", "US", …), `units`, `series` (number),
@@ -44,8 +51,9 @@ def read_dicom(path: str | os.PathLike[str], *, series: int | str | None = None,
     """
     path = Path(path).absolute()  # so that "." has a name too
     with quiet_pydicom(), _named(path):
-        chosen = choose_series(scan_series(path), series, path.name)
-        stack, frames, reason = _stack(chosen, frame)
+        found = scan_series(path)
+        chosen = choose_series(found, None if if_several and len(found) == 1 else series, path.name)
+        stack, frames, reason = _stack(chosen, frame, if_several=if_several)
         check_room(path.name, (len(stack.frames), *stack.frames[0].shape), value_dtype(stack.frames))
         voxels = read_voxels(stack.frames)
         check_finite(path.name, voxels)
@@ -96,9 +104,13 @@ def describe(header: Dataset) -> tuple[str, dict[str, Any]]:
     return "OTHER", meta | ({"units": units} if units else {})
 
 
-def _stack(chosen: ScannedSeries, frame: int | None, first: bool = False) -> tuple[Stack, int, str]:
+def _stack(
+    chosen: ScannedSeries, frame: int | None, *, first: bool = False, if_several: bool = False
+) -> tuple[Stack, int, str]:
     """The regular stack number `frame`, of how many, and what they differ by; the `first` of all for a header."""
     volumes, reason, warnings = find_stacks(read_frames(chosen.files), same_pixels)
+    if if_several and len(volumes) == 1:
+        frame = None
     planes = volumes[0] if first else choose_volume(volumes, reason, frame)
     stack = regular_stack(planes)
     return Stack(stack.frames, stack.step, (*chosen.warnings, *warnings, *stack.warnings)), len(volumes), reason

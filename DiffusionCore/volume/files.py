@@ -22,13 +22,15 @@ def read_volume(
     series: int | str | None = None,
     frame: int | None = None,
     modality: str | None = None,
+    if_several: bool = False,
 ) -> Volume:
     """Read a scan: NIfTI, NRRD, MetaImage, or a DICOM folder or file.
 
-    series    which series of a DICOM folder that holds several: its number or UID
-    frame     which volume of a 4D file, from 0
-    modality  "CT", "MR", "LABEL" or "OTHER", if it is known better than the file tells; the reason for the volume's
-              modality is in `meta["modality_reason"]`, and `meta["kind"]` is "PET" where a name says so
+    series      which series of a DICOM folder that holds several: its number or UID
+    frame       which volume of a 4D file, from 0
+    if_several  `series` and `frame` choose among several; where there is one it is taken, whatever they say
+    modality    "CT", "MR", "LABEL" or "OTHER", if it is known better than the file tells; the reason for the volume's
+                modality is in `meta["modality_reason"]`, and `meta["kind"]` is "PET" where a name says so
     Raises `InputError` if it cannot be read or is no finite scalar volume, `UsageError` for options that do not fit.
     """
     path = Path(path)
@@ -38,8 +40,10 @@ def read_volume(
     if kind == formats.DICOM:
         from .dicom_read import read_dicom
 
-        volume = read_dicom(path, series=series, frame=frame)
+        volume = read_dicom(path, series=series, frame=frame, if_several=if_several)
         return volume if modality is None else _given(volume, modality)
+    if if_several:
+        series, frame = None, frame if read_header(path).frames > 1 else None
     if series is not None:
         raise UsageError(f"--series is for DICOM folders; {path.name} is {kind}")
     volume = _read(path, kind, frame)

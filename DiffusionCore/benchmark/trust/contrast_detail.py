@@ -94,25 +94,51 @@ def insert(scan: TrustScan, run: Enhancer, extent: Extent, share: int) -> Iterat
 def cells(inserted: Iterable[Insertions], extent: Extent) -> list[Cell]:
     """Every size and contrast over all scans of a modality and noise level, at each strength; Holm-corrected over what
     the scans show."""
-    groups: dict[tuple, list[Insertions]] = {}
+    grouped: dict[tuple, list[Insertions]] = {}
     for one in inserted:
-        groups.setdefault((one.scan.case.modality, one.scan.case.label, one.radius, one.contrast), []).append(one)
-    return [cell for strength in extent.strengths for cell in _cells_at(strength, groups, extent)]
+        grouped.setdefault((one.scan.case.modality, one.scan.case.label, one.radius, one.contrast), []).append(one)
+    groups = [_group(what, group, extent.resamples) for what, group in grouped.items()]
+    return [
+        cell
+        for strength in extent.strengths
+        for cell in _corrected([_cell(group, strength, extent.resamples) for group in groups])
+    ]
 
 
-def _cells_at(strength: float, groups: dict[tuple, list[Insertions]], extent: Extent) -> list[Cell]:
-    found = []
-    for (modality, label, radius, contrast), group in groups.items():
-        subjects = [one.scan.case.subject.split("/")[0] for one in group for _ in one.before[0]]
-        scores = [_scores(group, share) for share in (0.0, strength)]
-        change, p = area_change(*scores, subjects, resamples=extent.resamples)
-        areas = [area(*pair, subjects, resamples=extent.resamples) for pair in scores]
-        kept = 1 + strength * (float(np.mean([one.kept for one in group])) - 1)
-        found.append(Cell(modality, label, radius, contrast, len(subjects), kept, *areas, change, p, strength=strength))
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """All insertions of a size and contrast, and how the observer does in the scans: the same at every strength.
+
+    what      modality, label, radius and contrast
+    subjects  of each site
+    """
+
+    what: tuple[str, str, float, float]
+    insertions: list[Insertions]
+    subjects: list[str]
+    scores: tuple[np.ndarray, np.ndarray]
+    area: Interval
+
+
+def _group(what: tuple[str, str, float, float], insertions: list[Insertions], resamples: int) -> _Group:
+    subjects = [one.scan.case.subject.split("/")[0] for one in insertions for _ in one.before[0]]
+    scores = _scores(insertions, 0.0)
+    return _Group(what, insertions, subjects, scores, area(*scores, subjects, resamples=resamples))
+
+
+def _cell(group: _Group, strength: float, resamples: int) -> Cell:
+    scores = _scores(group.insertions, strength)
+    change, p = area_change(group.scores, scores, group.subjects, resamples=resamples)
+    result = area(*scores, group.subjects, resamples=resamples)
+    kept = 1 + strength * (float(np.mean([one.kept for one in group.insertions])) - 1)
+    return Cell(*group.what, len(group.subjects), kept, group.area, result, change, p, strength=strength)
+
+
+def _corrected(found: list[Cell]) -> list[Cell]:
+    """The cells of one strength with those marked of which what the scan shows is lost."""
     shown = [n for n, cell in enumerate(found) if cell.shown]
-    for n, significant in zip(shown, holm([found[n].p for n in shown]), strict=True):
-        found[n] = replace(found[n], falls=significant and found[n].change.estimate < 0)
-    return found
+    lost = {n for n, falls in zip(shown, holm([found[n].p for n in shown]), strict=True) if falls}
+    return [replace(cell, falls=n in lost and cell.change.estimate < 0) for n, cell in enumerate(found)]
 
 
 def _scores(group: list[Insertions], strength: float) -> tuple[np.ndarray, np.ndarray]:

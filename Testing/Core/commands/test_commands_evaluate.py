@@ -10,7 +10,7 @@ import pytest
 
 from DiffusionCore.__main__ import main
 from DiffusionCore.volume import Volume, write_volume
-from DiffusionCore.volume.dicom_scan import list_series
+from DiffusionCore.volume.dicom_scan import list_series, scan_series
 
 
 @pytest.fixture
@@ -70,6 +70,20 @@ def test_one_series_of_a_folder_that_holds_several_is_the_original(mr, tmp_path,
         figures(capsys, *words[1:], "--series", uid, "--modality", "MR")["MAE, grey levels"] for uid in uids
     )
     assert errors == pytest.approx([0, 7], abs=0.5)
+
+
+def test_headers_of_a_folder_are_read_once_and_its_only_series_and_volume_taken(mr, tmp_path, capsys, monkeypatch):
+    write_volume(mr, tmp_path / "scan")
+    looked_at = []
+
+    def counted(path):
+        looked_at.append(path)
+        return scan_series(path)
+
+    monkeypatch.setattr("DiffusionCore.volume.dicom_read.scan_series", counted)
+    words = (tmp_path / "scan", "--reference", tmp_path / "scan", "--series", 7, "--frame", 2)
+    assert figures(capsys, *words)["MAE, grey levels"] == 0
+    assert len(looked_at) == 2  # once each
 
 
 def test_without_a_reference_there_is_no_psnr(installed, mr_file, mr, tmp_path, capsys):

@@ -11,6 +11,7 @@ import pytest
 
 from DiffusionCore import __version__
 from DiffusionCore.progress import Progress
+from DiffusionCore.tasks.enhance import enhance
 from DiffusionCore.tasks.options import EnhanceOptions, FileOptions
 from DiffusionCore.tasks.scan_files import enhance_file
 from DiffusionCore.volume import read_volume
@@ -76,6 +77,22 @@ def report(installed, mr_file, tmp_path) -> dict:
 
 def test_every_report_holds_what_the_schema_says(report):
     check(report, SCHEMA)
+
+
+def test_a_part_that_was_asked_for_is_named(installed, mr):
+    inside = np.zeros(mr.shape, bool)
+    inside[4:9] = True
+    region = (slice(2, 20), slice(None), slice(0, 12))
+    made = enhance(mr, region=region, mask=inside).provenance
+    assert made["input"]["region_kji"] == [[2, 20], [0, 26], [0, 12]]
+    assert made["input"]["mask_sha256"] == hashlib.sha256(inside.tobytes()).hexdigest()
+    assert made["input"]["sha256"] == enhance(mr).provenance["input"]["sha256"]
+    assert not {"region_kji", "mask_sha256"} & set(enhance(mr).provenance["input"])
+
+
+def test_threads_are_those_that_computed(installed, mr):
+    assert enhance(mr, threads=1).provenance["plan"]["threads"] == 1
+    assert enhance(mr, threads=2).provenance["plan"]["threads"] == 2
 
 
 def test_settings_are_those_that_were_used(report):
