@@ -9,14 +9,14 @@ import numpy as np
 import slicer
 from slicer import util
 
-from ..volume.modality import guess_modality
+from ..volume.modality import guess_modality, named_kind
 from .overlays import ijk_to_ras
 
 LOOKED_AT = 1 << 21  # voxels; some ten milliseconds
 DICOM_UIDS = "DICOM.instanceUIDs"
 MODALITY_TAG = "0008,0060"
 MAP = "DiffusionCore.mapOf"  # attribute of a volume node that shows something about a result: what, in words
-DICOM_KINDS = {"CT": "CT", "MR": "MR"}
+DICOM_KINDS = ("CT", "MR")
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,19 @@ def look_at(node: Any, stated: str = "") -> ScanLook:
 
 def modality_of(node: Any, voxels: np.ndarray) -> tuple[str, str]:
     """(modality, how it is known): DICOM says it, else the name and the values do."""
+    kind = dicom_kind(node)
+    if kind in DICOM_KINDS:
+        return kind, "from DICOM"
+    if kind:
+        return "OTHER", f"{kind}, from DICOM"
+    return guess_modality(some_slices(voxels), node.GetName())
+
+
+def dicom_kind(node: Any) -> str:
+    """What DICOM says that a volume node is, e.g. CT or PT; "" if it does not."""
     uids = (node.GetAttribute(DICOM_UIDS) or "").split()
     database = getattr(slicer, "dicomDatabase", None)
-    if uids and database is not None:
-        kind = database.instanceValue(uids[0], MODALITY_TAG)
-        if kind:
-            return DICOM_KINDS.get(
-                kind, "OTHER"
-            ), "from DICOM" if kind in DICOM_KINDS else f"a {kind} image, from DICOM"
-    return guess_modality(some_slices(voxels), node.GetName())
+    return database.instanceValue(uids[0], MODALITY_TAG) if uids and database is not None else ""
 
 
 def some_slices(voxels: np.ndarray) -> np.ndarray:
@@ -100,10 +104,14 @@ def problem_of(node: Any, voxels: np.ndarray, modality: str, reason: str) -> str
     if node.GetParentTransformNode() is not None:
         return "A transform is applied to this volume; harden it in the Data module first."
     part = some_slices(voxels)
+    if not (np.isfinite(part.min()) and np.isfinite(part.max())):
+        return "Some voxels are no numbers (NaN) or infinite; replace them by a number first."
     if part.min() == part.max():
         return "Every voxel looked at has the same value; there is nothing to work on."
     if modality == "LABEL":
         return f"This is a label map ({reason}); choose the scan it was drawn on."
+    if modality == "OTHER" and (kind := dicom_kind(node) or named_kind(node.GetName())):
+        return f"This is neither CT nor MR but {kind}; only those can be worked on."
     if modality == "OTHER":
         return f"It cannot be told whether this is CT or MR ({reason}); say so under Advanced, Modality."
     return ""

@@ -77,9 +77,10 @@ class ResultViews:
         return tuple(image_changed_at(node) for node in there)
 
     def changed(self) -> bool:
-        """Whether the scan or the result has other voxels than when that was last asked: another frame is played, say."""
+        """Whether the scan or the result has other voxels than when that was last asked, as where another frame is played,
+        or the result can no longer be shown in the way that is chosen."""
         before, self._seen = self._seen, self._voxels()
-        return before != self._seen
+        return before != self._seen or bool(self.way and self.why_not(self.way))
 
     def look_again(self, wipe: float, opacity: float) -> str:
         """Show the result in the way that is chosen, made anew of the voxels as they are now; gives the way."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import qt
+import slicer
 
 from DiffusionCore.errors import DiffusionCoreError
 from DiffusionCore.slicerbridge import layouts
@@ -43,6 +44,7 @@ APPLY = {
     "synthesize": "Make images from the seed; nothing else is changed.",
 }
 ANONYMOUS = "of a new, anonymous patient, as the volume is not known to Slicer's DICOM database"
+RESULT_EVENTS = (*VOLUME_EVENTS, slicer.vtkMRMLNode.ReferenceRemovedEvent)  # the latter: a part of it was removed
 WHEN_QUIET = 1000  # milliseconds without a change, after which the device's speed is measured, once
 
 
@@ -98,7 +100,7 @@ class EnhancePanel(ModulePanel):
         parameters = self.parameters
         if self.follow_nodes():
             self._show_newest_result()
-        self._observe("result", None if parameters is None else parameters.resultVolume, VOLUME_EVENTS)
+        self._observe("result", None if parameters is None else parameters.resultVolume, RESULT_EVENTS)
         self.input.show(parameters)
         look = self.input.look
         ahead = self.outlook()

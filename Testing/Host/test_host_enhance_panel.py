@@ -80,9 +80,32 @@ def constant() -> Any:
     return panel_hand.volume(np.full((8, 16, 16), 7, np.int16), "flat")
 
 
+def holed() -> Any:
+    voxels = np.random.default_rng(0).normal(100, 5, (8, 16, 16)).astype(np.float32)
+    node = panel_hand.volume(voxels, "holed")
+    panel_hand.voxels_of(node)[3, 4, 5] = np.nan
+    return node
+
+
+def positron() -> Any:
+    """As Slicer's DICOM module loads it."""
+    import slicer
+
+    slicer.dicomDatabase._set({"1.2.3": {"0008,0060": "PT"}})
+    node = panel_hand.small_head()
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+    return node
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
-    [(labels, "label map"), (moved, "harden it in the Data module"), (constant, "the same value")],
+    [
+        (labels, "label map"),
+        (moved, "harden it in the Data module"),
+        (constant, "the same value"),
+        (holed, "no numbers (NaN)"),
+        (positron, "This is neither CT nor MR but PT; only those can be worked on."),
+    ],
 )
 def test_what_cannot_be_worked_on_is_said_before_anything_runs(panel: Any, make: Any, words: str) -> None:
     hand.set_value(panel.ui.inputSelector, make())

@@ -122,3 +122,50 @@ def test_the_result_gone_takes_its_buttons_along(panel: Any) -> None:
     for name in ("wipeButton", "sideBySideButton", "reportButton"):
         button = getattr(panel.ui, name)
         assert (button.enabled, button.toolTip) == (False, "There is no result yet.")
+
+
+@pytest.mark.parametrize(("way", "role"), [("uncertainty", "UNCERTAINTY"), ("difference", "DIFFERENCE")])
+def test_a_map_removed_while_it_is_looked_at(panel: Any, way: str, role: str) -> None:
+    """A difference is made again when it is asked for; an uncertainty cannot be."""
+    import slicer
+
+    from DiffusionCore.slicerbridge import results
+
+    button = panel.result.way_button(way)
+    hand.click(button)
+    slicer.mrmlScene.RemoveNode(results.part(panel.parameters.resultVolume, getattr(results, role)))
+    hand.run_for(0.05)
+    if way == "difference":
+        hand.click(button)
+        hand.click(button)
+        assert results.part(panel.parameters.resultVolume, results.DIFFERENCE) is not None
+        assert button.checked
+    else:
+        assert not button.checked
+        assert button.toolTip.startswith("This result has no uncertainty")
+        assert panel.ui.legendLabel.text == ""
+
+
+def test_a_result_that_is_undone_and_done_again(host: Any, panel: Any) -> None:
+    import slicer
+
+    scene, result = slicer.mrmlScene, panel.parameters.resultVolume
+    scene.SetUndoOn()
+    try:
+        for node in slicer.util.getNodesByClass("vtkMRMLNode"):
+            node.SetUndoEnabled(True)
+        scene.SaveStateForUndo()
+        hand.click(panel.ui.wipeButton)
+        scene.RemoveNode(result)
+        hand.run_for(0.05)
+        assert panel.ui.wipeButton.toolTip == "There is no result yet."
+        scene.Undo()
+        hand.run_for(0.05)
+        assert panel.parameters.resultVolume.GetName() == "MRHeadNoisy enhanced"
+        hand.click(panel.ui.differenceButton)
+        scene.Redo()
+        hand.run_for(0.05)
+        assert panel.ui.wipeButton.toolTip == "There is no result yet."
+    finally:
+        scene.ClearUndoStack()
+        scene.SetUndoOff()
