@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ModelError, OutputError, UsageError
+from ..errors import ModelError, UsageError
 from .card import Card, DiffusionSpec, NetworkSpec, read_card, write_card
-from .registry import CARD, find_model
+from .registry import CARD, find_model, new_model
 from .weights_file import WEIGHTS, load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -68,20 +68,15 @@ def save_classifier(folder: Path, card: Card, network: LabelDiffusion) -> Card:
             unet={}, prediction=config.prediction, parameters=sum(p.numel() for p in network.parameters())
         ),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{WEIGHTS}.tmp"
-        checksum = save_weights(network.state_dict(), temporary)
+    with new_model(folder, overwrite=True) as new:
+        checksum = save_weights(network.state_dict(), new / WEIGHTS)
         card = card.model_copy(update={**parts, "sha256": checksum})
-        temporary.replace(folder / WEIGHTS)
-        write_card(card, folder / CARD)
-        kept = load_classifier(folder).network
+        write_card(card, new / CARD)
+        kept = load_classifier(new).network
         work = macs_per_voxel(kept, card.classify.samples, card.classify.steps)
         spec = card.network.model_copy(update={"macs_per_voxel": round(work, 1)})
         card = card.model_copy(update={"golden": golden_answer(kept), "network": spec})
-        write_card(card, folder / CARD)
-    except OSError as error:
-        raise OutputError(f"cannot write the model to {folder}: {error.strerror or error}") from None
+        write_card(card, new / CARD)
     return card
 
 

@@ -22,19 +22,11 @@ def add_model(source: Path, overwrite: bool = False) -> Path:
     target = user_folder() / card.name
     if (registry.bundled_folder() / card.name / CARD).is_file():
         raise OutputError(f"{card.name!r} is the name of a bundled model; give the model another name on its card")
-    if target.exists() and not overwrite:
+    if registry.is_model(target) and not overwrite:
         raise OutputError(f"a model {card.name!r} is already there; --overwrite replaces it")
-    staged = target.with_name(f".{card.name}.tmp")
-    try:
-        shutil.rmtree(staged, ignore_errors=True)
-        staged.mkdir(parents=True)
+    with registry.new_model(target, overwrite=overwrite) as new:
         for name in (CARD, WEIGHTS):
-            shutil.copyfile(folder / name, staged / name)
-        shutil.rmtree(target, ignore_errors=True)
-        staged.rename(target)
-    except OSError as error:
-        shutil.rmtree(staged, ignore_errors=True)
-        raise OutputError(f"cannot add the model to {user_folder()}: {error.strerror or error}") from None
+            shutil.copyfile(folder / name, new / name)
     return target
 
 

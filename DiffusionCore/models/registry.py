@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError, OutputError, UsageError
+from ..volume.atomic import make_folder
 from ..volume.formats import is_folder
+from ..volume.together import all_or_nothing
 from .card import Card, NetworkSpec, read_card, write_card
 from .weights_file import WEIGHTS, load_weights, save_weights
 
@@ -179,20 +182,30 @@ def save_model(folder: Path, card: Card, denoiser: Denoiser) -> Card:
 
     Raises `OutputError` if the folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{WEIGHTS}.tmp"
-        checksum = save_weights(denoiser.network.state_dict(), temporary)
-        counts = {
-            "parameters": sum(p.numel() for p in denoiser.network.parameters()),
-            "macs_per_voxel": round(denoiser.macs_per_voxel, 1),
-        }
+    counts = {
+        "parameters": sum(p.numel() for p in denoiser.network.parameters()),
+        "macs_per_voxel": round(denoiser.macs_per_voxel, 1),
+    }
+    with new_model(folder, overwrite=True) as new:
+        checksum = save_weights(denoiser.network.state_dict(), new / WEIGHTS)
         card = card.model_copy(update={"sha256": checksum, "network": card.network.model_copy(update=counts)})
-        temporary.replace(folder / WEIGHTS)
-        write_card(card, folder / CARD)
+        write_card(card, new / CARD)
         # What whoever loads it will get: half precision on disk, and none of training's autocast.
-        card = card.model_copy(update={"golden": golden_output(load_model(folder).denoiser)})
-        write_card(card, folder / CARD)
-    except OSError as error:
-        raise OutputError(f"cannot write the model to {folder}: {error.strerror or error}") from None
+        card = card.model_copy(update={"golden": golden_output(load_model(new).denoiser)})
+        write_card(card, new / CARD)
     return card
+
+
+@contextlib.contextmanager
+def new_model(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give a folder to write card and weights into, which become those of `folder` together when the block ends.
+
+    Raises `OutputError` if `folder` cannot be written, or holds a model and `overwrite` is False; a model that was there
+    is then there still.
+    """
+    weights, card = make_folder(folder) / WEIGHTS, folder / CARD
+    with all_or_nothing([weights, card], overwrite=overwrite) as staged:
+        try:
+            yield staged[card].parent
+        except OSError as error:
+            raise OutputError(f"cannot write the model to {folder}: {error.strerror or error}") from None

@@ -43,7 +43,7 @@ def atomic_file(path: str | os.PathLike[str], overwrite: bool = False) -> Iterat
     temporary = temporary_beside(path)
     try:
         yield temporary
-        _flush(temporary)
+        flush_file(temporary)
         put_file(temporary, path, overwrite)
         flush_folder(path.parent)
     except OSError as error:
@@ -70,7 +70,7 @@ def atomic_folder(path: str | os.PathLike[str], overwrite: bool = False, holds: 
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
-                _flush(file)
+                flush_file(file)
         flush_folder(temporary)
         _rename_folder(temporary, path)
         flush_folder(path.parent)
@@ -187,7 +187,8 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-def _flush(path: Path) -> None:
+def flush_file(path: Path) -> None:
+    """Have the disk hold all of a file."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 

@@ -14,6 +14,7 @@ from .atomic import (
     as_output_error,
     check_folder_place,
     check_place,
+    flush_file,
     flush_folder,
     is_written,
     make_folder,
@@ -76,6 +77,7 @@ def _move(moves: list[tuple[Path, Path]], overwrite: bool) -> None:
                 if folder:
                     written.rename(place)
                 else:
+                    flush_file(written)
                     put_file(written, place, overwrite)
                 undo.callback(remove, place)
                 flush_folder(place.parent)

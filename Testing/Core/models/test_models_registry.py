@@ -67,6 +67,26 @@ def test_saving_counts_parameters_and_leaves_the_network_as_it_was(make_model, t
     assert card.golden == golden_output(model.denoiser)
 
 
+@pytest.mark.parametrize("when", ["save_weights", "write_card", "golden_output"])
+def test_a_model_that_cannot_be_written_leaves_the_former_one(folder, make_model, monkeypatch, when):
+    """As weights and card of two models would, which no checksum of the card fits."""
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(f"DiffusionCore.models.registry.{when}", full)
+    with pytest.raises(OutputError, match="No space left"):
+        make_model(folder, summary="Another.")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_model_replaces_the_former_one(folder, make_model):
+    make_model(folder, summary="Another.")
+    assert verify_model(folder).summary == "Another."
+    assert {path.name for path in folder.iterdir()} == {"card.yaml", "weights.safetensors"}
+
+
 def test_found_by_name_path_card_or_weights(installed):
     wanted = installed / "tiny-mr"
     for given in ("tiny-mr", wanted, wanted / "card.yaml", wanted / "weights.safetensors"):
