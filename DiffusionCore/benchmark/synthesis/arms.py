@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.benchmark.rivals.learned import code_checksum
+from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED, Stopwatch
 from DiffusionCore.benchmark.synthesis.real import HEIGHT
 from DiffusionCore.errors import ModelError
 from DiffusionCore.models import Model, load_model
@@ -54,6 +54,12 @@ class Arm:
         """Of training, over all stages; 0 where the cards do not say."""
         return sum(float(stage.card.recipe.get("hours", 0.0)) for stage in self.stages)
 
+    @property
+    def clock(self) -> str:
+        """What these hours are of: `wall`, `processor`, or both."""
+        found = {stage.card.recipe.get("config", {}).get("trainer", {}).get("clock", "wall") for stage in self.stages}
+        return " and ".join(sorted(found))
+
 
 def load_arms(models: Sequence[str | Path]) -> list[Arm]:
     """The arms with all their stages. Raises `ModelError` if they do not make images of one size, in 2D, or two have one
@@ -73,13 +79,26 @@ def load_arms(models: Sequence[str | Path]) -> list[Arm]:
     return arms
 
 
+@dataclass(frozen=True)
+class Timed:
+    """Seconds for one image, and the processors that other work took meanwhile; None where nobody tells."""
+
+    seconds: float
+    others: float | None = None
+
+    def __str__(self) -> str:
+        """In brackets where other work makes it longer than it need be."""
+        disturbed = self.others is not None and self.others > UNDISTURBED
+        return f"({self.seconds:.3g})" if disturbed else f"{self.seconds:.3g}"
+
+
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """images (n, J, I) normalised; asked (n,) the heights asked for, or None; seconds for one image."""
+    """images (n, J, I) normalised; asked (n,) the heights asked for, or None; timed: seconds for one image."""
 
     images: npt.NDArray[np.float32]
     asked: npt.NDArray[np.float64] | None
-    seconds: float
+    timed: Timed
 
 
 def asked_heights(arm: Arm, count: int) -> npt.NDArray[np.float64] | None:
@@ -91,14 +110,16 @@ def asked_heights(arm: Arm, count: int) -> npt.NDArray[np.float64] | None:
 def draw(arm: Arm, count: int, seed: int, folder: Path, progress: Progress, steps: int | None = None) -> Drawn:
     """Images of an arm, of evenly spread heights where it can be asked for them; what was drawn before is read again."""
     asked = asked_heights(arm, count)
-    images, seconds = [], 0.0
+    images, seconds, others = [], 0.0, []
     for block in blocks_of(arm, count, seed, folder, steps):
         if not block.place.is_file():
             draw_block(arm, block, seed, asked, steps, progress)
         with np.load(block.place, allow_pickle=False) as found:
             images.append(found["images"].astype(np.float32))
             seconds += float(found["seconds"])
-    return Drawn(np.concatenate(images), asked, seconds / count)
+            others.append(float(found["others"]))
+    most = float(np.max(others))
+    return Drawn(np.concatenate(images), asked, Timed(seconds / count, None if np.isnan(most) else most))
 
 
 @dataclass(frozen=True)
@@ -129,22 +150,23 @@ def draw_block(
     steps: int | None,
     progress: Progress,
 ) -> None:
-    """Draw the images of a block and keep them, in half precision, with the seconds that they took."""
+    """Draw the images of a block and keep them, in half precision, with how long they took beside how much other work."""
     condition = None if asked is None else {HEIGHT: asked[block.first : block.end].tolist()}
     drawing = Drawing(seed=seed, steps=steps, upscaler_steps=steps, first=block.first)
-    began = time.perf_counter()
+    watch = Stopwatch()
     images = sample(arm.stages, condition, block.end - block.first, drawing, progress)[:, 0].numpy()
-    seconds = time.perf_counter() - began
+    seconds, others = watch.read()
     block.place.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(block.place, overwrite=True) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, images=images.astype(np.float16), seconds=seconds)
+        told = np.nan if others is None else others
+        np.savez_compressed(file, images=images.astype(np.float16), seconds=seconds, others=told)
 
 
-def seconds_alone(arm: Arm, steps: int | None = None) -> float:
+def timed_alone(arm: Arm, steps: int | None = None) -> Timed:
     """For one image by itself, once the network has been warmed up by one of few steps."""
     asked = asked_heights(arm, 1)
     condition = None if asked is None else {HEIGHT: asked.tolist()}
     sample(arm.stages, condition, 1, Drawing(steps=1, upscaler_steps=1))
-    began = time.perf_counter()
+    watch = Stopwatch()
     sample(arm.stages, condition, 1, Drawing(steps=steps, upscaler_steps=steps))
-    return time.perf_counter() - began
+    return Timed(*watch.read())

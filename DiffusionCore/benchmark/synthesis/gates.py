@@ -39,8 +39,8 @@ def verdicts(results: Sequence[ArmResult], floor: ArmResult) -> list[Verdict]:
             Verdict(
                 result.name,
                 f"one image by itself in {MOST_SECONDS:g} s",
-                f"{result.alone:.1f} s",
-                result.alone <= MOST_SECONDS,
+                f"{result.alone} s",
+                result.alone.seconds <= MOST_SECONDS,
             )
         )
         if mean("height_r") == mean("height_r"):
@@ -54,7 +54,7 @@ def verdicts(results: Sequence[ArmResult], floor: ArmResult) -> list[Verdict]:
 def against_single_stage(cascade: ArmResult, single: ArmResult, floor: ArmResult) -> Verdict:
     """By the kernel distance; the words say how long each was trained."""
     less = difference(cascade, single, "kernel")
-    words = f"kernel distance below {single.name}'s ({cascade.hours:.3g} h of training against {single.hours:.3g})"
+    words = f"kernel distance below {single.name}'s (trained {cascade.training}, against {single.training})"
     each = (
         f"{name} {cascade.cell(figure)} against {single.cell(figure)} (real images {floor.cell(figure)})"
         for figure, name in (("kernel", "kernel"), ("frechet", "Fréchet"))

@@ -42,7 +42,8 @@ second picture of each arm.
 *MS-SSIM* is between random pairs: lower is more diverse. *Inception Score* is on the probabilities of a logistic
 classifier of slice height in {classes} classes on the same embedding. *Height r* is the correlation of the height asked for
 with the height that ridge regression on the embedding's features, fitted to the training subjects, sees. Seconds are of the
-machine that ran this: of an image of many, and of one by itself."""
+machine that ran this, of an image of many and of one by itself, in round brackets where it did other work too. Hours of
+training are of the wall or of the processor; the two are no equal budget on a machine that does other work."""
 OURS = (
     f"{NAME}: statistics of five fixed random convolutions, which ship with this package, projected on the training images' "
     f"first {DIMS} principal axes"
@@ -60,7 +61,7 @@ def write_report(
 ) -> list[Path]:
     """synthesis.md and synthesis.csv in `folder`."""
     explained = EXPLAINED.format(embedding=embedding, classes=len(BINS) + 1, **sizes)
-    head = ("arm", *COLUMNS.values(), "s an image", "s alone", "hours")
+    head = ("arm", *COLUMNS.values(), "s an image", "s alone", "training")
     rows = [_row(floor, "**real**"), *(_row(result, result.title) for result in results)]
     parts = ["# Synthesis", explained, markdown_table(head, rows)]
     if len(results) > 1:
@@ -91,10 +92,11 @@ def write_report(
         temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     with atomic_file(table, overwrite=True) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("arm", "sample_set", *FIGURES, "seconds", "hours"))
+        writer.writerow(("arm", "sample_set", *FIGURES, "seconds", "others", "hours", "clock"))
         for result in (floor, *results):
             for number, each in enumerate(result.figures):
-                writer.writerow((result.name, number, *asdict(each).values(), result.seconds, result.hours))
+                times = (result.timed.seconds, result.timed.others, result.hours, result.clock)
+                writer.writerow((result.name, number, *asdict(each).values(), *times))
     return [text, table]
 
 
@@ -132,8 +134,8 @@ def evenly(images: np.ndarray, count: int) -> np.ndarray:
 
 def _row(result: ArmResult, title: str) -> tuple[str, ...]:
     cells = [result.cell(figure) for figure in COLUMNS]
-    extra = ["–" if value != value else f"{value:.3g}" for value in (result.seconds, result.alone, result.hours)]
-    return (title, *cells, *extra)
+    times = ("–", "–") if result.real else (str(result.timed), str(result.alone))
+    return (title, *cells, *times, result.training)
 
 
 def _upscaled(row: UpscalingRow) -> tuple[str, ...]:

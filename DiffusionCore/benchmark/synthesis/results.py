@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from DiffusionCore.benchmark.synthesis.arms import Timed
 from DiffusionCore.benchmark.synthesis.judge import Figures
 
 FIGURES = tuple(field.name for field in fields(Figures))
@@ -14,17 +15,23 @@ FIGURES = tuple(field.name for field in fields(Figures))
 
 @dataclass(frozen=True)
 class ArmResult:
-    """Figures of each sampling seed of one arm (of real images: of each set); seconds for one image of many, and for one
-    by itself; hours of training, of all stages; `real`: no arm, but test subjects' images."""
+    """Figures of each sampling seed of one arm (of real images: of each set); how long one image of many takes, and one
+    `alone`; hours of training, of all stages, by a `clock`; `real`: no arm, but test subjects' images."""
 
     name: str
     title: str
     cascade: bool
     figures: tuple[Figures, ...]
-    seconds: float = math.nan
+    timed: Timed = field(default_factory=lambda: Timed(math.nan))
     hours: float = math.nan
-    alone: float = math.nan
+    clock: str = "wall"
+    alone: Timed = field(default_factory=lambda: Timed(math.nan))
     real: bool = False
+
+    @property
+    def training(self) -> str:
+        """How long it was trained, and by which clock."""
+        return "–" if math.isnan(self.hours) else f"{self.hours:.3g} h by {self.clock}"
 
     def values(self, figure: str) -> np.ndarray:
         return np.array([getattr(each, figure) for each in self.figures])

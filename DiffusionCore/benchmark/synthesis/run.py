@@ -11,7 +11,7 @@ import numpy as np
 
 from DiffusionCore.benchmark.expected_time import in_words
 from DiffusionCore.benchmark.ignored_folder import ignored_folder
-from DiffusionCore.benchmark.synthesis.arms import Arm, Drawn, blocks_of, draw, load_arms, seconds_alone
+from DiffusionCore.benchmark.synthesis.arms import Arm, Drawn, Timed, blocks_of, draw, load_arms, timed_alone
 from DiffusionCore.benchmark.synthesis.gates import Verdict, verdicts
 from DiffusionCore.benchmark.synthesis.judge import Judge
 from DiffusionCore.benchmark.synthesis.real import RealImages, read_real
@@ -70,7 +70,7 @@ def run_synthesis_benchmark(
     floor = ArmResult("real", "real", False, tuple(judge(x.images, x.heights) for x in sets), real=True)
     kept, steps = ignored_folder(output / "synthesis-images"), 2 if quick else None
     progress.stage("estimate")
-    alone = [seconds_alone(arm, steps) for arm in arms]
+    alone = [timed_alone(arm, steps) for arm in arms]
     left = [
         sum(
             b.end - b.first for seed in seeds for b in blocks_of(arm, count, seed, kept, steps) if not b.place.is_file()
@@ -78,16 +78,16 @@ def run_synthesis_benchmark(
         for arm in arms
     ]
     if any(left):
-        expected = in_words(sum(n * seconds for n, seconds in zip(left, alone, strict=True)))
+        expected = in_words(sum(n * each.seconds for n, each in zip(left, alone, strict=True)))
         progress.say(f"{sum(left)} images are not drawn yet; on this machine, as it is now, at most about {expected}")
     results, shown = [], {}
-    for arm, seconds in zip(arms, alone, strict=True):
+    for arm, by_itself in zip(arms, alone, strict=True):
         drawn = []
         for seed in seeds:
             progress.stage(f"{arm.name}, seed {seed}")
             drawn.append(draw(arm, count, seed, kept, progress, steps))
         progress.stage("figures")
-        results.append(judged(arm, drawn, judge, seconds))
+        results.append(judged(arm, drawn, judge, by_itself))
         shown[arm.name] = drawn[0].images
     upscaling = compared_upscalers(arms, test.every(UPSCALED_STEP), progress)
     gates = verdicts(results, floor)
@@ -113,11 +113,12 @@ def sets_of(real: RealImages, count: int) -> list[RealImages]:
     return [real.every(step, first) for first in range(step)]
 
 
-def judged(arm: Arm, drawn: Sequence[Drawn], judge: Judge, alone: float) -> ArmResult:
+def judged(arm: Arm, drawn: Sequence[Drawn], judge: Judge, alone: Timed) -> ArmResult:
     """The figures of an arm's images of every seed."""
     figures = tuple(judge(each.images, each.asked) for each in drawn)
-    seconds = float(np.mean([each.seconds for each in drawn]))
-    return ArmResult(arm.name, arm.title, arm.cascade, figures, seconds, arm.hours, alone)
+    known = [each.timed.others for each in drawn if each.timed.others is not None]
+    timed = Timed(float(np.mean([each.timed.seconds for each in drawn])), max(known) if known else None)
+    return ArmResult(arm.name, arm.title, arm.cascade, figures, timed, arm.hours, arm.clock, alone)
 
 
 def compared_upscalers(arms: Sequence[Arm], test: RealImages, progress: Progress) -> list[UpscalingRow]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -12,7 +13,7 @@ import pytest
 from scipy.stats import t
 
 from DiffusionCore.__main__ import main
-from DiffusionCore.benchmark.synthesis.arms import blocks_of, draw, load_arms
+from DiffusionCore.benchmark.synthesis.arms import Timed, blocks_of, draw, load_arms
 from DiffusionCore.benchmark.synthesis.gates import verdicts
 from DiffusionCore.benchmark.synthesis.judge import Figures, Judge
 from DiffusionCore.benchmark.synthesis.real import RealImages, read_real
@@ -155,13 +156,13 @@ def test_gates_hold_or_not():
     floor = ArmResult("real", "real", False, (good,), real=True)
     single = ArmResult("once", "once", False, (figures(kernel=0.2),), hours=1.0)
     arms = [
-        ArmResult("good", "", True, (good,), alone=20.0, hours=1.5),
-        ArmResult("bad", "", True, (bad,), alone=40.0),
+        ArmResult("good", "", True, (good,), alone=Timed(20.0), hours=1.5, clock="processor"),
+        ArmResult("bad", "", True, (bad,), alone=Timed(40.0)),
         single,
     ]
     found = verdicts(arms, floor)
     assert [verdict.holds for verdict in found] == [True] * 5 + [False] * 5
-    assert found[0].gate == "kernel distance below once's (1.5 h of training against 1)"
+    assert found[0].gate == "kernel distance below once's (trained 1.5 h by processor, against 1 h by wall)"
     assert found[0].measured.startswith("−0.1; kernel 0.1 against 0.2 (real images 0.1); Fréchet")
 
 
@@ -169,11 +170,22 @@ def test_images_are_drawn_once(models, tmp_path):
     (arm, _) = load_arms(models)
     first = draw(arm, 5, 0, tmp_path, silent(), steps=2)
     again = draw(arm, 5, 0, tmp_path, silent(), steps=2)
-    assert np.array_equal(first.images, again.images) and first.seconds == again.seconds
+    assert np.array_equal(first.images, again.images) and first.timed == again.timed
     assert first.asked.tolist() == pytest.approx(np.linspace(0.36, 0.84, 5).tolist())
     assert len(list(tmp_path.glob("*.npz"))) == 1
     draw(arm, 5, 1, tmp_path, silent(), steps=2)
     assert len(list(tmp_path.glob("*.npz"))) == 2
+
+
+def test_seconds_beside_other_work_stand_in_brackets():
+    assert [str(Timed(2.0, others)) for others in (None, 0.1, 0.9)] == ["2", "2", "(2)"]
+
+
+def test_an_arm_says_by_which_clock_it_was_trained(models):
+    (arm, _) = load_arms(models)
+    assert arm.clock == "wall"
+    card = arm.stages[1].card.model_copy(update={"recipe": {"config": {"trainer": {"clock": "processor"}}}})
+    assert replace(arm, stages=(arm.stages[0], replace(arm.stages[1], card=card))).clock == "processor and wall"
 
 
 def test_a_run_that_was_stopped_goes_on_at_the_block_it_was_stopped_in(models, tmp_path, monkeypatch):
