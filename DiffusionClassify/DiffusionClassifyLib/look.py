@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from DiffusionCore.slicerbridge.nodes import LABEL_CLASS
 from DiffusionCore.slicerbridge.recognise import image_changed_at, look_at, voxels_of
 from DiffusionCore.slicerbridge.segments import segments_of
+from DiffusionCore.tasks.classification.input import labels_in
 
 SEGMENTATION = "vtkMRMLSegmentationNode"
 MOST_LABELS = 64
@@ -49,6 +48,11 @@ def look_at_input(node: Any, stated: str = "") -> InputLook:
     return InputLook("volume", look.modality, problem or look.in_words(), problem=problem)
 
 
+def is_outline(node: Any, stated: str = "") -> bool:
+    """Whether a volume node shows structures, and not grey values."""
+    return bool(node.IsA(LABEL_CLASS)) or look_at(node, stated).modality == "LABEL"
+
+
 def _outlined(what: str, part: str, structures: dict[str, str], node: Any) -> InputLook:
     count = len(structures)
     words = f"{what} with {count} {part}{'' if count == 1 else 's'}"
@@ -62,8 +66,7 @@ def _outlined(what: str, part: str, structures: dict[str, str], node: Any) -> In
 
 def labels_of(node: Any) -> dict[str, str]:
     """The labels of a label map by their numbers, with the names of the node's colours."""
-    voxels = voxels_of(node)
-    values = [int(value) for value in np.unique(voxels[voxels != 0])[:MOST_LABELS]]
+    values = [int(value) for value in labels_in(voxels_of(node)) if float(value).is_integer()][:MOST_LABELS]
     display = node.GetDisplayNode()
     colours = display.GetColorNode() if display is not None and node.IsA(LABEL_CLASS) else None
     names = {value: (colours.GetColorName(value) if colours is not None else "") or "" for value in values}

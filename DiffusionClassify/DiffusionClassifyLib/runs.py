@@ -15,7 +15,7 @@ from DiffusionCore.slicerbridge.scans import CHANGED, GONE, Scans, region_of
 from DiffusionCore.slicerbridge.segments import volume_from_segment
 
 from .choices import classify_options
-from .look import SEGMENTATION, InputLook, changed_at, look_at_input
+from .look import SEGMENTATION, InputLook, changed_at, is_outline
 from .results import MAP, STRUCTURE, answer_of, keep_classification
 
 
@@ -25,7 +25,7 @@ def volume_of(node: Any, structure: str, scans: Scans, modality: str = "") -> An
         raise RuntimeError(GONE)
     if node.IsA(SEGMENTATION):
         return volume_from_segment(node, structure)
-    if look_at_input(node, modality).kind == "labelmap":
+    if is_outline(node, modality):
         volume = replace(volume_from_node(node), modality="LABEL")
         return replace(volume, voxels=(volume.voxels == int(structure)).astype("u1")) if structure else volume
     return scans.volume(node, modality)

@@ -87,6 +87,15 @@ def test_a_label_map_takes_the_model_for_outlines_and_one_of_its_labels(panel: A
     assert panel.parameters.structure == "7"
 
 
+def test_values_between_whole_numbers_are_no_labels(panel: Any) -> None:
+    voxels = classify_hand.blob().astype(np.float32)
+    voxels[voxels > 0] = 3
+    voxels[:4, :4, :4] = 0.5
+    hand.set_value(panel.ui.inputSelector, classify_hand.label_map(voxels))
+    assert panel.ui.recognisedLabel.text == "a label map with 1 label"
+    assert panel.ui.structureCombo.currentText.startswith("3")
+
+
 def test_a_segmentation_offers_its_segments(panel: Any) -> None:
     node = classify_hand.segmentation(panel_hand.small_head())
     hand.set_value(panel.ui.inputSelector, node)

@@ -259,7 +259,7 @@ def searched(
         abstained="" if found.fields > found.left_out else "nothing in the scan is like what the model was trained on",
         regions=found.peaks,
         probability_map=found.map,
-        warnings=(*warnings, f"the probability map is {UNVALIDATED}"),
+        warnings=(*warnings, *found.fallbacks, f"the probability map is {UNVALIDATED}"),
         provenance=made,
     )
 

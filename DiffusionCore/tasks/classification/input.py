@@ -74,15 +74,25 @@ def is_label_map(volume: Volume) -> bool:
     return bool(lowest == 0 and np.all((volume.voxels == lowest) | (volume.voxels == highest)))
 
 
+def labels_in(voxels: np.ndarray) -> list[float]:
+    """The values (K, J, I) other than 0, rising; plane by plane, as looking through all of a large map at once takes three
+    times as long and as much memory again."""
+    return sorted({value for plane in voxels if plane.any() for value in np.unique(plane).tolist()} - {0})
+
+
 def structure_in(volume: Volume, label: int | None, region: Sequence[slice] | None) -> Volume:
     """The mask (K, J, I) bool of the one structure that is meant, without specks.
 
-    Raises `UsageError` where it takes `label` to tell, `InputError` if there is none, `Refused` if there are two.
+    Raises `UsageError` where it takes `label` to tell, `InputError` if there is none or labels are no whole numbers,
+    `Refused` if there are two.
     """
     part = volume if region is None else crop(volume, region)
-    values = [int(v) for v in np.unique(part.voxels) if v != 0]
-    if not values:
+    found = labels_in(part.voxels)
+    if not found:
         raise InputError("the label map is empty there; it shows no structure to classify")
+    if odd := next((value for value in found if not float(value).is_integer()), None):
+        raise InputError(f"a label map holds whole numbers, and this one holds {odd:g}; cut it at a level first")
+    values = [int(value) for value in found]
     if label is None and len(values) > 1:
         known = ", ".join(map(str, values[:8]))
         raise UsageError(f"the label map holds the labels {known}; say with --label which is meant")

@@ -38,12 +38,13 @@ class Evidence:
 def answer(model: Classifier, images: np.ndarray, asked: ClassifyOptions, progress: Progress) -> Evidence:
     """Classify images (N, K, J, I) as the network sees them. The same seed gives the same answer whatever N is.
 
-    Raises `DeviceError` out of memory (a GPU's only with `no_fallback`), `UsageError` for steps that the model hasn't
-    got, `ModelError` where the network's answer is no number, `Cancelled`.
+    A GPU that is out of memory is given up for the CPU, unless `no_fallback`. Raises `DeviceError` out of memory,
+    `UsageError` for steps that the model hasn't got, `ModelError` where the network's answer is no number, `Cancelled`.
     """
     import torch
 
     from ...inference import choose_device, threads
+    from ...inference.run import out_of_memory
 
     config = model.network.config
     spec = model.card.classify
@@ -51,17 +52,22 @@ def answer(model: Classifier, images: np.ndarray, asked: ClassifyOptions, progre
     if asked.steps and asked.steps > config.steps:
         raise UsageError(f"--steps must be 1 to {config.steps} for {model.card.name!r}, got {asked.steps}")
     device = choose_device(asked.device)
+    places = [device] if asked.no_fallback or device.type == "cpu" else [device, torch.device("cpu")]
     with threads(asked.threads):
-        try:
-            return _run(model, images, samples, steps, asked.seed, device, progress)
-        except torch.OutOfMemoryError:
-            if asked.no_fallback or device.type == "cpu":
-                raise DeviceError(f"{device} ran out of memory; try --device cpu") from None
-        finally:
-            model.network.to("cpu")
-        progress.say(f"{device} ran out of memory; going on on the CPU")
-        found = _run(model, images, samples, steps, asked.seed, torch.device("cpu"), progress)
-    return replace(found, fallbacks=(f"{device} ran out of memory; the CPU was used",))
+        for place in places:
+            try:
+                found = _run(model, images, samples, steps, asked.seed, place, progress)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                progress.say(f"{place} ran out of memory")
+            else:
+                given_up = () if place is device else (f"{device} ran out of memory; the CPU was used",)
+                return replace(found, fallbacks=given_up)
+            finally:
+                model.network.to("cpu")
+    instead = "take fewer --samples" if places[-1].type == "cpu" else "try --device cpu"
+    raise DeviceError(f"{places[-1]} ran out of memory; {instead}")
 
 
 def _run(

@@ -30,7 +30,8 @@ BATCH = 16
 @dataclass(frozen=True, eq=False)
 class Searched:
     """map: probability of the last class in the field around each voxel, on the scan's grid; peaks: the fields of highest
-    probability, which don't overlap; fields looked at, and left out as unlike training (their probability counts as 0).
+    probability, which don't overlap; fields looked at, and left out as unlike training (their probability counts as 0);
+    evidence of the last ones, for what it ran on; fallbacks as `Evidence` has them, of all.
     """
 
     map: Volume
@@ -38,6 +39,7 @@ class Searched:
     fields: int
     left_out: int
     evidence: Evidence | None
+    fallbacks: tuple[str, ...] = ()
 
 
 def search(volume: Volume, model: Classifier, asked: ClassifyOptions, progress: Progress) -> Searched:
@@ -54,6 +56,7 @@ def search(volume: Volume, model: Classifier, asked: ClassifyOptions, progress: 
     familiar = familiarity_of(card)
     kept = 0
     evidence: Evidence | None = None
+    fallbacks: dict[str, None] = {}
     for begin in range(0, len(places), BATCH):
         progress.stage("search")
         progress.advance(begin / len(places))
@@ -69,10 +72,11 @@ def search(volume: Volume, model: Classifier, asked: ClassifyOptions, progress: 
             evidence = answer(model, np.stack(cubes), asked, Progress(cancelled=progress.cancelled))
             found[numbers] = with_temperature(evidence.samples.mean(axis=0), card.classify.temperature)[:, -1]
             kept += len(cubes)
+            fallbacks |= dict.fromkeys(evidence.fallbacks)
     coarse = replace(grid, voxels=found.reshape(grid.shape).astype(np.float32))
     fine = onto_grid(coarse, volume.shape, volume.ijk_to_ras, antialias=False)
     map_of = replace(volume, voxels=fine.voxels, modality="OTHER")
-    return Searched(map_of, peaks_of(coarse, card), len(places), len(places) - kept, evidence)
+    return Searched(map_of, peaks_of(coarse, card), len(places), len(places) - kept, evidence, tuple(fallbacks))
 
 
 def centres(scan: Volume, card: Card) -> Volume:

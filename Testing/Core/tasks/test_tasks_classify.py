@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage
 
-from DiffusionCore.errors import Cancelled, InputError, ModelError, Refused, UsageError
+from DiffusionCore.errors import Cancelled, DeviceError, InputError, ModelError, Refused, UsageError
 from DiffusionCore.metrics.familiarity import fit_familiarity
 from DiffusionCore.models import FamiliarSpec, load_classifier, read_card
 from DiffusionCore.progress import Progress
+from DiffusionCore.tasks.classification import run as run_module
 from DiffusionCore.tasks.classification.classify import classify
 from DiffusionCore.tasks.classification.files import inside_box
-from DiffusionCore.tasks.classification.input import masked_structure
+from DiffusionCore.tasks.classification.input import labels_in, masked_structure
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import box_slices, to_canonical_axes, to_ras
 
@@ -146,6 +148,13 @@ def several_labels() -> Volume:
         (several_labels(), {"label": 5}, InputError, "holds no 5"),
         (Volume(np.random.default_rng(0).normal(size=(9, 9, 9)), LPS, "MR"), {}, Refused, "takes a label map"),
         (gland(), {"region": (slice(0, 4),) * 3}, InputError, "empty there"),
+        (Volume(gland().voxels * 0.5, LPS, "LABEL"), {}, InputError, "whole numbers, and this one holds 0.5"),
+        (
+            Volume(np.where(gland().voxels, np.nan, 0), LPS, "LABEL"),
+            {},
+            InputError,
+            "whole numbers, and this one holds nan",
+        ),
         (gland(), {"steps": 21}, UsageError, "1 to 20"),
         (gland(), {"samples": 0}, UsageError, "--samples must be 1 to 1000"),
     ],
@@ -196,6 +205,47 @@ def test_the_input_is_not_changed(labelmap):
     before = mask.voxels.copy()
     classify(mask, loaded=labelmap)
     assert np.array_equal(mask.voxels, before)
+
+
+def test_labels_are_those_of_all_planes_without_nothing():
+    voxels = np.zeros((4, 3, 3), np.int16)
+    voxels[1, 0, 0], voxels[3, 2] = 7, (2, 7, -1)
+    assert labels_in(voxels) == [-1, 2, 7]
+    assert labels_in(np.zeros((2, 2, 2), bool)) == []
+
+
+def runs_out(monkeypatch, on: tuple[str, ...]) -> list[str]:
+    """Let classifying run out of memory on these devices; gives what it was tried on."""
+    tried = []
+
+    def run(model, images, samples, steps, seed, device, progress):
+        tried.append(device.type)
+        if device.type in on:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return original(model, images, samples, steps, seed, torch.device("cpu"), progress)
+
+    original = run_module._run
+    monkeypatch.setattr(run_module, "_run", run)
+    monkeypatch.setattr("DiffusionCore.inference.choose_device", torch.device)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *_: self)
+    return tried
+
+
+def test_a_device_out_of_memory_is_given_up_for_the_cpu_and_said(labelmap, grey, mr, monkeypatch):
+    tried = runs_out(monkeypatch, ("cuda",))
+    said = "cuda ran out of memory; the CPU was used"
+    assert said in classify(gland(), loaded=labelmap, device="cuda").warnings
+    assert tried == ["cuda", "cpu"]
+    assert said in classify(larger(mr, 2), loaded=grey, device="cuda").warnings
+    with pytest.raises(DeviceError, match="cuda ran out of memory; try --device cpu"):
+        classify(gland(), loaded=labelmap, device="cuda", no_fallback=True)
+
+
+def test_a_machine_out_of_memory_is_said_in_a_sentence(labelmap, monkeypatch):
+    runs_out(monkeypatch, ("cuda", "cpu"))
+    for device in ("cpu", "cuda"):
+        with pytest.raises(DeviceError, match="cpu ran out of memory; take fewer --samples"):
+            classify(gland(), loaded=labelmap, device=device)
 
 
 def test_a_place_of_a_scan_is_answered_and_shown_there(grey, mr):
