@@ -78,18 +78,17 @@ class Inputs:
             self._volumes.pop(job.files[role], None)
             self._volumes[job.files[role]] = weakref.ref(volume)  # the newest last
 
-    def superfluous(self, volumes: Mapping[str, Volume]) -> list[str]:
-        """Files that need not be kept beside those of `volumes`: of scans that nobody has any more, the oldest of many."""
+    def superfluous(self, volumes: Mapping[str, Volume], keep: int = KEPT) -> list[str]:
+        """Files that need not be kept beside those of `volumes`, and are known no more: of scans that nobody has, and the
+        oldest where there are more than `keep`."""
         wanted = set(volumes.values())
         dead = [name for name, kept in self._volumes.items() if kept() is None]
         others = [name for name, kept in self._volumes.items() if kept() is not None and kept() not in wanted]
-        old = dead + others[: max(len(others) + len(wanted) - KEPT, 0)]
+        old = dead + others[: max(len(others) + len(wanted) - keep, 0)]
         for name in old:
             del self._volumes[name]
         return old
 
-    def clear(self) -> list[str]:
-        """Know of none any more, as when the worker is gone, and its folder with it; gives the files that there were."""
-        files = list(self._volumes)
+    def clear(self) -> None:
+        """Know of none any more: the worker is gone, and its folder with it."""
         self._volumes.clear()
-        return files

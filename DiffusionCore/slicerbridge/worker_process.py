@@ -137,8 +137,9 @@ class WorkerProcess(WorkerState):
         self.set("cancelling")
 
     def forget_scans(self) -> None:
-        """Let the worker remove the scans that it keeps, when its job is over: they are gone on this side too."""
-        self._forget(self._inputs.clear())
+        """Let the worker remove the scans that it keeps, but those of a job that goes on: they are gone on this side."""
+        goes_on = self._job is not None and self.state != "cancelling"
+        self._forget(self._inputs.superfluous(self._job.volumes if goes_on else {}, keep=0))
 
     def _forget(self, files: list[str]) -> None:
         if files:
@@ -269,8 +270,7 @@ class WorkerProcess(WorkerState):
         if self.state == "cancelling":
             self._end_job(job, "cancelled", "", job.on_cancelled)
             return
-        last = next((line for line in reversed(log) if line.strip()), "")
-        words = f", its last words: {last.strip()[:200]}" if last else ""
+        words = next((f", its last words: {line.strip()[:200]}" for line in reversed(log) if line.strip()), "")
         self._fail(job, f"the worker is gone, Apply starts another: {why}{words}", "\n".join(log))
 
     def _forget_connection(self) -> None:

@@ -173,6 +173,47 @@ def test_the_scene_closed_while_it_runs_stays_empty(host: Any, panel: Any) -> No
     assert panel.ui.stateLabel.text == "finished"
 
 
+def test_a_scene_saved_and_another_imported_while_it_runs(host: Any, panel: Any, head: Any, tmp_path: Path) -> None:
+    import slicer
+
+    from DiffusionCore.slicerbridge.results import INPUT, part, results_of
+
+    saved = host.save_scene(tmp_path / "before.mrb")
+    hand.click(panel.ui.naturalButton)
+    hand.click(panel.ui.applyButton)
+    panel_hand.running(panel)
+    during = host.save_scene(tmp_path / "during.mrb")
+    assert slicer.app.coreIOManager().loadScene(str(saved), False)  # File → Import: added to what is there
+    panel_hand.finish(panel)
+    assert panel.ui.stateLabel.text == "finished"
+    (result,) = results_of(head)
+    assert part(result, INPUT) is head  # not the scan of the same name that was imported
+    host.load_scene(during)
+    hand.run_for(0.1)
+    assert panel.ui.stateLabel.text in ("ready", "finished")
+    panel_hand.ready(panel)
+    panel_hand.apply(panel)
+    assert panel.ui.stateLabel.text == "finished"
+    assert panel.result.views.result is panel.parameters.resultVolume
+
+
+def test_two_modules_share_the_worker_one_job_at_a_time(host: Any, panel: Any) -> None:
+    long_job(panel)
+    host.load_module("DiffusionClassify")
+    other = host.open_module("DiffusionClassify").panel
+    hand.wait_until(lambda: other.choices.models_read, 60, "the cards are read")
+    hand.turn()
+    hand.click(other.ui.applyButton)
+    busy = "failed: another module's job is running; press Apply again when it is done"
+    assert other.ui.stateLabel.text == busy
+    assert panel.controls.state == "running"
+    host.open_module("DiffusionEnhance")
+    hand.click(panel.ui.applyButton)
+    panel_hand.finish(panel)
+    assert panel.ui.stateLabel.text == "cancelled: nothing was changed"
+    assert other.ui.stateLabel.text == busy
+
+
 def test_the_module_reloaded_while_it_runs_starts_afresh_with_the_same_choices(host: Any, panel: Any) -> None:
     hand.set_value(panel.ui.strengthSlider, 0.5)
     long_job(panel)

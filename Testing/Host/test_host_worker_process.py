@@ -77,6 +77,19 @@ def test_scans_that_nobody_has_any_more_are_dropped(worker: Any) -> None:
     until(lambda: len(list(folder.iterdir())) <= 2, "the older scans are dropped")
 
 
+def test_scans_of_a_job_that_goes_on_are_not_forgotten(worker: Any) -> None:
+    """Another panel goes, or is reloaded, at the moment at which this job begins."""
+    scan, other = head(), head()
+    done(ask(worker, "inspect", scan))
+    done(ask(worker, "inspect", other))
+    folder = worker._connection.folder
+    told = ask(worker, "inspect", scan)
+    worker.forget_scans()
+    assert done(told).failed is None
+    worker.forget_scans()
+    until(lambda: list(folder.glob("in-*")) == [], "no scan is left")
+
+
 def test_cancel_acts_at_once_and_the_worker_works_on(worker: Any) -> None:
     told = ask(worker, "enhance", head(96), steps=40, texture=1.0, threads=1)
     until(lambda: any(event.stage == "denoise" and event.fraction > 0 for event in told.progress), "it denoises")
