@@ -49,6 +49,7 @@ def write_classification(
     saliency: Volume | None,
     boxes: Sequence[Box] = (),
     *,
+    answer: str = "",
     title: str = "",
     note: str = "",
     map_label: str = "saliency",
@@ -56,7 +57,8 @@ def write_classification(
 ) -> Path:
     """Write the figure to `path`. Raises `UsageError` for another ending, `OutputError` if it cannot be written."""
     check_picture(path)
-    figure = draw_classification(scan, probabilities, saliency, boxes, title=title, note=note, map_label=map_label)
+    said = {"answer": answer, "title": title, "note": note, "map_label": map_label}
+    figure = draw_classification(scan, probabilities, saliency, boxes, **said)
     ending = path.suffix.lower()[1:].replace("jpg", "jpeg")
     with atomic_file(path, overwrite=overwrite) as temporary:
         figure.savefig(temporary, format=ending, dpi=120, facecolor="white")
@@ -69,14 +71,16 @@ def draw_classification(
     saliency: Volume | None,
     boxes: Sequence[Box] = (),
     *,
+    answer: str = "",
     title: str = "",
     note: str = "",
     map_label: str = "saliency",
 ) -> Figure:
     """The matplotlib Figure: bars above, below them three planes through the map's middle of mass, with the boxes.
 
-    Without probabilities `note` stands in the place of the bars. The map, 0 to 1, is always drawn on that scale, so that
-    two scans can be compared; it is the stronger the higher it is.
+    The bar of the `answer`, which need not be the longest, is coloured. Without probabilities `note` stands in the place of
+    the bars. The map, 0 to 1, is always drawn on that scale, so that two scans can be compared; it is the stronger the
+    higher it is.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -99,7 +103,7 @@ def draw_classification(
     if title:
         figure.text(0.5, 1 - 0.22 / page[1], title, ha="center", va="center", fontsize=13)
     bars = axes_at(1.9, 0.5, page[0] - 2.9, BARS * max(len(probabilities), 1))
-    draw_bars(bars, probabilities, note)
+    draw_bars(bars, probabilities, answer, note)
     window = (0.0, 1.0) if scan.modality == "LABEL" else display_window(scan)
     left, shown = 0.15, None
     for view, layer, width, height in zip(under, over, widths, (h * scale for h in heights), strict=True):
@@ -117,18 +121,16 @@ def draw_classification(
     return figure
 
 
-def draw_bars(axes: Axes, probabilities: Sequence[Probability], note: str) -> None:
+def draw_bars(axes: Axes, probabilities: Sequence[Probability], answer: str, note: str) -> None:
     """One bar a class with the range of its samples, its number at its end; or the note."""
     if not probabilities:
         axes.axis("off")
         axes.text(0.5, 0.5, note, ha="center", va="center", fontsize=10, wrap=True, transform=axes.transAxes)
         return
-    best = max(p.probability for p in probabilities)
     for row, p in enumerate(probabilities):
-        colour = SAID if p.probability == best else OTHER
-        axes.barh(row, p.probability, color=colour, height=0.62)
-        error = ([[p.probability - p.low], [p.high - p.probability]],)
-        axes.errorbar(p.probability, row, xerr=error[0], fmt="none", ecolor="black", capsize=4, linewidth=1.4)
+        axes.barh(row, p.probability, color=SAID if p.name == answer else OTHER, height=0.62)
+        reach = [[p.probability - p.low], [p.high - p.probability]]
+        axes.errorbar(p.probability, row, xerr=reach, fmt="none", ecolor="black", capsize=4, linewidth=1.4)
         axes.text(1.02, row, f"{p.probability:.2f}", va="center", fontsize=11, transform=axes.get_yaxis_transform())
     axes.set_yticks(range(len(probabilities)), [p.name for p in probabilities], fontsize=11)
     axes.set_xlim(0, 1)

@@ -171,6 +171,7 @@ def write_result(volume: Volume, result: ClassifyResult, files: ClassifyFileOpti
             result.probabilities,
             result.probability_map if searched else result.saliency,
             result.regions,
+            answer=result.answer,
             title=title_of(result),
             note=result.abstained or "searched field by field: the map is unvalidated",
             map_label="probability, unvalidated" if searched else "saliency",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from DiffusionCore.errors import UsageError
-from DiffusionCore.report.classification import SALIENCY, draw_classification, focus, write_classification
+from DiffusionCore.report.classification import SAID, SALIENCY, draw_classification, focus, write_classification
 from DiffusionCore.report.markups import box_of
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import to_canonical_axes
@@ -58,6 +59,15 @@ def test_bars_are_as_long_as_the_probabilities(mr):
     figure = draw_classification(mr, BOTH, None)
     bars = next(axes for axes in figure.axes if axes.containers)
     assert [bar.get_width() for bar in bars.patches] == [0.3, 0.7]
+
+
+@pytest.mark.parametrize(("answer", "row"), [("mass", 1), ("normal", 0)])
+def test_the_answer_has_the_colour_also_where_another_class_is_likelier(mr, answer, row):
+    """Of two classes a threshold on the card decides, which need not be one half."""
+    figure = draw_classification(mr, BOTH, None, answer=answer)
+    bars = next(axes for axes in figure.axes if axes.containers)
+    coloured = [to_hex(bar.get_facecolor()) == SAID.lower() for bar in bars.patches]
+    assert coloured == [n == row for n in range(2)]
     assert [label.get_text() for label in bars.get_yticklabels()] == ["normal", "mass"]
 
 
