@@ -7,14 +7,15 @@ A job calls `progress.stage("denoise")` when a stage begins and `progress.advanc
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
-from .errors import Cancelled
+from .errors import Cancelled, UsageError
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,41 @@ class Progress:
 def silent() -> Progress:
     """A progress that tells nobody."""
     return Progress()
+
+
+@contextlib.contextmanager
+def bar() -> Iterator[Sink]:
+    """A sink that shows stage, percent and time left as a bar on stderr, until the block ends."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("", total=1.0)
+
+        def sink(event: ProgressEvent) -> None:
+            if event.message:
+                shown.console.print(event.message, markup=False, highlight=False)
+            if event.fraction == event.fraction:
+                shown.update(task, description=event.stage, completed=event.fraction)
+
+        yield sink
+
+
+def takes_progress(task: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a task be given `progress="bar"` too, or None for silence; it always gets a `Progress` itself."""
+
+    @functools.wraps(task)
+    def told(*given: Any, progress: Progress | str | None = None, **options: Any) -> Any:
+        if progress is None or isinstance(progress, Progress):
+            return task(*given, progress=progress or silent(), **options)
+        if progress != "bar":
+            raise UsageError(f'progress must be "bar", a Progress or None, got {progress!r}')
+        with bar() as sink:
+            return task(*given, progress=Progress(sink), **options)
+
+    return told
 
 
 def json_lines(stream: TextIO | None = None) -> Sink:

@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
-from ..progress import Progress, ProgressEvent, Sink, json_lines
+from ..progress import Progress, ProgressEvent, Sink, bar, json_lines
 from ..report.words import visible
 
 GRACE = 0.6  # seconds that a job has after Ctrl-C to stop by itself at its next report
@@ -64,7 +65,7 @@ def shown(quiet: bool, as_json: bool) -> Iterator[Sink | None]:
         yield json_lines(sys.stderr)
     elif sys.stderr.isatty():
         with bar() as sink:
-            yield sink
+            yield lambda event: sink(replace(event, message=visible(event.message)))
     else:
         yield messages
 
@@ -74,23 +75,3 @@ def messages(event: ProgressEvent) -> None:
     if event.message:
         with suppress(BrokenPipeError):  # nobody reads on; the work goes on
             print(visible(event.message), file=sys.stderr, flush=True)
-
-
-@contextmanager
-def bar() -> Iterator[Sink]:
-    """A rich progress bar on stderr: stage, percent, time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description:<14}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("", total=1.0)
-
-        def sink(event: ProgressEvent) -> None:
-            if event.message:
-                shown.console.print(visible(event.message), markup=False, highlight=False)
-            if event.fraction == event.fraction:
-                shown.update(task, description=event.stage, completed=event.fraction)
-
-        yield sink

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import InputError, ModelError, Refused
 from ..metrics import NoiseEstimate, Trust, estimate_sigma, evaluate, evaluate_without_reference, trust
-from ..progress import Progress, silent
+from ..progress import Progress, takes_progress
 from ..volume import Volume
 from ..volume.geometry import crop
 from ..volume.intensity import is_constant, normalisation_for
@@ -50,13 +50,14 @@ class EnhanceResult:
     trust: Trust | None = None
 
 
+@takes_progress
 def enhance(
     volume: Volume,
     *,
     reference: Volume | None = None,
     mask: np.ndarray | None = None,
     region: Sequence[slice] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | str | None = None,
     loaded: Model | None = None,
     ready: Prepared | None = None,
     **options: Any,
@@ -67,6 +68,7 @@ def enhance(
     reference  the same scan without noise, for figures that compare with it
     mask       (K, J, I) bool: only these voxels are changed
     region     slices along (k, j, i): only this part, cropped, with the values it has in the whole result
+    progress   "bar" for a bar on stderr, a `Progress`, or None for silence; so in every task
     loaded     a model loaded before, instead of `model`
     ready      what `prepare` found before for this scan and these options
     options    those of `EnhanceOptions`
@@ -74,7 +76,6 @@ def enhance(
     Raises UsageError, InputError, ModelError, DeviceError, Refused, Cancelled.
     """
     asked = parse_options(EnhanceOptions, **options)
-    progress = progress or silent()
     if reference is not None:
         check_same_grid(volume, reference, "reference")
     if mask is not None and mask.shape != volume.shape:

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from DiffusionCore.errors import Cancelled
-from DiffusionCore.progress import Progress, ProgressEvent, json_lines, silent
+import DiffusionCore
+from DiffusionCore.errors import Cancelled, UsageError
+from DiffusionCore.progress import Progress, ProgressEvent, json_lines, silent, takes_progress
 
 
 def test_each_stage_is_told_from_its_beginning_and_timed():
@@ -72,3 +73,24 @@ def test_work_goes_on_where_nobody_reads_on():
             raise BrokenPipeError
 
     json_lines(Closed())(ProgressEvent("denoise", 0.5, 1.0))
+
+
+def test_a_task_is_given_a_progress_whatever_was_said(capsys):
+    @takes_progress
+    def task(words: str, *, progress: Progress, **options: int) -> tuple[str, Progress, dict[str, int]]:
+        progress.stage("work")
+        progress.say(words)
+        return words, progress, options
+
+    own = Progress()
+    assert task("a", progress=own, steps=1) == ("a", own, {"steps": 1})
+    assert [isinstance(made, Progress) for made in (task("quiet")[1], task("quiet", progress=None)[1])] == [True, True]
+    assert capsys.readouterr().err == ""
+    assert isinstance(task("in sight", progress="bar")[1], Progress)
+    assert "in sight" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["enhance", "super_resolve", "synthesize", "classify"])
+def test_public_tasks_say_what_progress_may_be(name):
+    with pytest.raises(UsageError, match='progress must be "bar"'):
+        getattr(DiffusionCore, name)(None, progress="drum")

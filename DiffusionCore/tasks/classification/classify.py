@@ -10,7 +10,7 @@ import numpy as np
 
 from ...errors import ModelError, Refused, UsageError
 from ...metrics.calibration import with_temperature
-from ...progress import Progress, silent
+from ...progress import Progress, takes_progress
 from ...report.markups import Box, box_of
 from ...volume import Volume
 from ...volume.regrid import box_grid, onto_grid
@@ -80,11 +80,12 @@ class ClassifyResult:
     warnings: tuple[str, ...] = ()
 
 
+@takes_progress
 def classify(
     volume: Volume,
     *,
     region: Sequence[slice] | None = None,
-    progress: Progress | None = None,
+    progress: Progress | str | None = None,
     loaded: Classifier | None = None,
     **options: Any,
 ) -> ClassifyResult:
@@ -102,7 +103,6 @@ def classify(
     Raises UsageError, InputError, ModelError, DeviceError, Refused, Cancelled.
     """
     asked = parse_options(ClassifyOptions, **options)
-    progress = progress or silent()
     progress.stage("load model")
     from ...inference import choose_device
     from ...models import load_classifier

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...metrics import estimate_sigma, evaluate
-from ...progress import Progress, silent
+from ...progress import Progress, takes_progress
 from ...volume import Volume
 from ...volume.intensity import Normalisation, cast_like, normalisation_for
 from ..denoise import check_answer
@@ -50,11 +50,12 @@ class SuperResolveResult:
     provenance: dict[str, Any]
 
 
+@takes_progress
 def super_resolve(
     volume: Volume,
     *,
     reference: Volume | None = None,
-    progress: Progress | None = None,
+    progress: Progress | str | None = None,
     loaded: Sequence[Model] | None = None,
     **options: Any,
 ) -> SuperResolveResult:
@@ -72,7 +73,6 @@ def super_resolve(
     from ...degradation import lifted
 
     asked = parse_options(SuperResolveOptions, **options)
-    progress = progress or silent()
     progress.stage("load model")
     if asked.modality and asked.modality != volume.modality:
         volume = replace(volume, modality=asked.modality)

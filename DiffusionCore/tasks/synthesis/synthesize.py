@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import DeviceError, ModelError, UsageError
-from ...progress import Progress, silent
+from ...progress import Progress, takes_progress
 from ...volume import Volume, free_memory
 from ...volume.dicom_derivation import DerivationRecord
 from ..options import parse_options
@@ -41,8 +41,9 @@ class SynthesizeResult:
     provenance: dict[str, Any]
 
 
+@takes_progress
 def synthesize(
-    model: str | Path | Model | Sequence[Model] | None = None, *, progress: Progress | None = None, **options: Any
+    model: str | Path | Model | Sequence[Model] | None = None, *, progress: Progress | str | None = None, **options: Any
 ) -> SynthesizeResult:
     """Make images from a seed.
 
@@ -54,7 +55,6 @@ def synthesize(
     images than fit into memory, ModelError, DeviceError, Cancelled.
     """
     asked = parse_options(SynthesizeOptions, **options)
-    progress = progress or silent()
     progress.stage("load model")
     from ...inference import choose_device, threads
     from ...models import load_model
