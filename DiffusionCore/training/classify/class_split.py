@@ -90,9 +90,11 @@ def make_class_split(
     for label in sorted(rarity):
         subjects = strata[label]
         if len(subjects) < wanted:
+            shared = sum(len({scan.label for scan in scans}) > 1 for scans in of_subject.values())
+            same = f"; {shared} more names are in several classes, where they count as one person's" if shared else ""
             raise InputError(
                 f"class {label!r} has {len(subjects)} subject{'s' * (len(subjects) != 1)}; with {wanted} splits each class "
-                f"needs {wanted} or more"
+                f"needs {wanted} or more{same}"
             )
         shuffled = [subjects[n] for n in rng.permutation(len(subjects))][:most]
         ends = np.cumsum(_counts(len(shuffled), shares))

@@ -24,7 +24,7 @@ class ClassifyData(Section):
                    person's; without it every case is a subject of its own
     split          `folders`, `mosmed`: JSON file of the cases of each split, relative to the configuration file;
                    `diffusioncore train CONFIG --make-split` writes one
-    most           `--make-split` takes this many subjects of each class at most; by default all
+    most           `--make-split` takes this many subjects of each class at most, one for each split at least; by default all
     classes        their names, in the order of the labels; the first is the normal one. `folders`: names of the folders
     groups         `folders`: the folders of each class, where they have other names than the classes or are several
     input          `volume` (grey values) or `labelmap` (0 and 1)
@@ -39,7 +39,7 @@ class ClassifyData(Section):
     file: Path | None = None
     index: Path | None = None
     split: Path | None = None
-    most: int | None = Field(None, gt=0)
+    most: int | None = Field(None, ge=3)
     classes: tuple[str, ...] = Field(min_length=2)
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     input: Literal["volume", "labelmap"] = "volume"

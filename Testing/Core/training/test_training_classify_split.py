@@ -68,6 +68,12 @@ def test_one_class_and_one_subject_are_refused_in_words():
         make_class_split(scans(a=20, b=1))
 
 
+def test_files_of_one_name_in_two_classes_are_one_persons_and_that_is_said():
+    entries = [ClassEntry(file=f"{label}/{n}.nii", subject=str(n), label=label) for label in "ab" for n in range(9)]
+    with pytest.raises(InputError, match=r"'b' has 0 subjects.*; 9 more names are in several classes"):
+        make_class_split(entries)
+
+
 def test_a_split_is_written_read_back_and_never_replaced(tmp_path):
     split = make_class_split(scans(a=6, b=6))
     path = write_class_split(split, tmp_path / "splits" / "x.json")
