@@ -16,9 +16,13 @@ def rows(trust: Mapping[str, Any] | None) -> list[tuple[str, Any, Any]]:
     if not trust or "share" not in trust:
         return []
     found: list[tuple[str, Any, Any]] = [("tissue flagged as structure, %", "", 100 * trust["share"])]
-    bias = trust.get("bias") or {}
+    bias, sure = trust.get("bias") or {}, trust.get("uncertainty") or {}
     amounts = [bias["mean"], *bias["volumes"]] if bias else []
-    return found + [(f"{one['name']}, {one['unit']}", one["before"], one["after"]) for one in amounts]
+    found += [(f"{one['name']}, {one['unit']}", one["before"], one["after"]) for one in amounts]
+    if sure and bias:
+        how = "90 % interval" if sure["calibrated"] else "90 % interval, not calibrated"
+        found.append((f"half the {how} in tissue, {bias['mean']['unit']}", "", sure["median"]))
+    return found
 
 
 def report(trust: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import vtk
 from slicer.util import VTKObservationMixin
 
 from .application_worker import application_worker
-from .panel import Job, JobControls
+from .panel import Job, JobControls, in_words
 from .scans import Scans, place_in_middle
 
 DEVICES = ("cpu", "mps") if sys.platform == "darwin" else ("cpu", "cuda:0")  # that a person may choose beside "auto"
@@ -181,7 +181,7 @@ class ModulePanel(VTKObservationMixin, ABC):
         try:
             ensure_packages()
         except Exception as error:  # declined, or pip failed: said in words, nothing is half-way
-            self.controls.not_installed(str(error))
+            self.controls.not_installed(in_words(error)[0])
             return False
         finally:
             self._installing = False

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import DiffusionCoreError, UsageError, code_places
 from ..volume import Volume
 
 BUSY = ("starting", "running", "cancelling")
@@ -136,13 +136,13 @@ class JobControls:
     def _next(self) -> None:
         """Begin the job whose turn it is; where that fails, the one after it."""
         while problem := self._begun(self._jobs[self._at]):
-            self._note(self._jobs[self._at], problem)
+            self._note(self._jobs[self._at], *problem)
             if not self._step():
                 self._end("failed")
                 return
 
-    def _begun(self, job: Job) -> str:
-        """Give a job to the worker; why that cannot be, "" if it can."""
+    def _begun(self, job: Job) -> tuple[str, ...]:
+        """Give a job to the worker; why that cannot be, with details, () if it can."""
         run = self._run
 
         def mine(action: Callable[..., None]) -> Callable[..., None]:
@@ -152,7 +152,7 @@ class JobControls:
         try:
             volumes = job.volumes()
         except Exception as error:  # a scan that cannot be read is this job's failure, not the panel's
-            return str(error) or type(error).__name__
+            return in_words(error)
         try:
             self.worker.submit(
                 job.task,
@@ -164,8 +164,8 @@ class JobControls:
                 on_cancelled=mine(self._cancelled),
             )
         except UsageError:  # another module's
-            return "another module's job is running; press Apply again when it is done"
-        return ""
+            return ("another module's job is running; press Apply again when it is done",)
+        return ()
 
     def _progress(self, job: Job, event: Any) -> None:
         if event.message:
@@ -185,7 +185,7 @@ class JobControls:
         try:
             job.finished(values)
         except Exception as error:  # its node is gone, say; what it belongs to must not stop the rest
-            self._failed(job, str(error))
+            self._failed(job, *in_words(error))
             return
         self._go_on("finished")
 
@@ -256,6 +256,14 @@ class JobControls:
         from slicer import util
 
         util.infoDisplay(self.sentence or self.state, detailedText="\n".join(self.log))
+
+
+def in_words(error: Exception) -> tuple[str, str]:
+    """(one sentence on what went wrong, details for the log). Of what nobody expected only the places in the code are told:
+    its own words may hold what is in a scan."""
+    if isinstance(error, (DiffusionCoreError, ValueError, RuntimeError)) and str(error):
+        return str(error), ""
+    return f"unexpected error ({type(error).__name__}); Details says where", "\n".join(code_places(error))
 
 
 def seconds_in_words(seconds: float) -> str:

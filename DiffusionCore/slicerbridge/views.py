@@ -9,6 +9,7 @@ from . import layouts
 from .compare import Blink, Wipe
 from .nodes import remove_node
 from .overlays import background, colour_bar, hide_colour_bar, overlay
+from .panel import in_words
 from .recognise import image_changed_at
 from .results import (
     DIFFERENCE,
@@ -225,6 +226,7 @@ def guarded(action: Callable[[], Any]) -> Callable[..., None]:
         except Exception as error:
             from slicer import util
 
-            util.errorDisplay(str(error))
+            sentence, details = in_words(error)
+            util.errorDisplay(sentence, detailedText=details)
 
     return act

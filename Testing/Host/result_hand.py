@@ -19,6 +19,7 @@ JUDGED = {
         "mean": {"name": "mean of tissue", "unit": "grey levels", "before": 150.0, "after": 149.5},
         "volumes": [{"name": "bright tissue", "unit": "mL", "before": 90.0, "after": 89.0}],
     },
+    "uncertainty": {"median": 2.5, "highest": 6.0, "calibrated": True},
     "findings": [
         {"kind": "structure", "alarm": True, "sentence": "what was removed is not only noise"},
         {"kind": "bias", "alarm": False, "sentence": "the mean of tissue stayed"},

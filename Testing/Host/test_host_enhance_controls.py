@@ -102,6 +102,19 @@ def test_one_that_fails_does_not_keep_the_others_from_being_done(controls: Any) 
     assert controls.log == ["one: the scan is empty", "details"]
 
 
+def test_what_nobody_expected_is_one_sentence_and_the_places_in_the_code(controls: Any) -> None:
+    def put_away(_values: Any) -> None:
+        raise KeyError("Doe, Jane")
+
+    from DiffusionCore.slicerbridge.panel import Job
+
+    controls.run([Job("head", "enhance", {}, dict, put_away)])
+    controls.worker.answer("on_finished", {})
+    assert controls.label.text == "failed: unexpected error (KeyError); Details says where"
+    assert "in put_away" in controls.log[-1]
+    assert "Doe" not in "".join(controls.log)
+
+
 def test_any_number_of_scans_that_cannot_be_read_is_one_line(controls: Any) -> None:
     """As the frames of a long sequence under a transform."""
     from DiffusionCore.slicerbridge.panel import Job

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import panel_hand
 import pytest
+import result_hand
 from slicer_host import hand
 
 HEAVY = ("torch", "lightning", "monai", "matplotlib.pyplot", "skimage", "scipy.stats", "nibabel")
@@ -61,6 +62,36 @@ def test_opened_without_a_volume_every_disabled_control_says_why(panel: Any) -> 
     mute = [one.property("objectName") for one in named if not one.isEnabled() and not one.property("toolTip")]
     assert len(named) > 25
     assert mute == []
+
+
+def test_a_slow_computer_measures_the_noise_of_less_of_the_scan(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from DiffusionCore.slicerbridge import measure
+
+    told: list[tuple[Any, bool]] = []
+    measurement = measure.NoiseMeasurement(lambda estimate, settled: told.append((estimate, settled)))
+    monkeypatch.setattr(measure, "LONGEST", 0.0)  # no computer is quick enough
+    voxels = np.random.default_rng(0).normal(200, 14, (40, 120, 120)).astype(np.float32)
+    measurement.begin(voxels, "MR", (1.0, 1.0, 1.0))
+    hand.wait_until(lambda: not measurement.busy, 60)
+    assert measurement._side == measure.LEAST_SIDE
+    assert [settled for _, settled in told[:-1]] == [False] * (len(told) - 1)
+    assert told[-1] == (told[-1][0], True)
+    assert told[-1][0].sigma == pytest.approx(14, rel=0.15)
+
+
+@pytest.mark.parametrize("task", ["enhance", "super_resolve", "synthesize"])
+@pytest.mark.parametrize("what", ["nothing", "scan", "result"])
+def test_whatever_is_disabled_says_why(host: Any, what: str, task: str) -> None:
+    """Every widget that the panel's library can reach, sliders and lists too."""
+    panel = result_hand.open_panel(host) if what == "result" else panel_hand.open_panel(host)
+    if what == "scan":
+        hand.set_value(panel.ui.inputSelector, panel_hand.small_head())
+    panel.parameters.task = task
+    hand.run_for(0.05)
+    usable = [(name, one) for name, one in vars(panel.ui).items() if not name.startswith("qt_")]
+    off = {name: one.toolTip for name, one in usable if hasattr(one, "isEnabled") and not one.isEnabled()}
+    assert len(off) > 5
+    assert [name for name, reason in off.items() if not reason.endswith(".")] == []
 
 
 def labels() -> Any:

@@ -57,7 +57,7 @@ def test_a_scene_comes_back_with_result_overlays_table_and_choices(host: Any, pa
     for role in (UNCERTAINTY, RESIDUAL, DIFFERENCE, TABLE):
         assert part(result, role) is not None, role
     assert panel.ui.strengthSlider.value == pytest.approx(0.7)
-    assert panel.ui.metricsTable.rowCount == 6
+    assert panel.ui.metricsTable.rowCount == 7
     assert panel.ui.warningsLabel.text.startswith("⚠ what was removed")
     hand.click(panel.ui.uncertaintyButton)
     assert panel.ui.legendLabel.text.startswith("uncertainty: violet 0")

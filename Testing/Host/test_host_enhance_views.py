@@ -149,7 +149,12 @@ def test_numbers_and_plots_beside_the_picture(host: Any, panel: Any) -> None:
     assert_like_reference(picture(host, 700, 560), "enhance-numbers", tolerance=32, share=0.02)
     rows = [panel.ui.metricsTable.item(row, 0).text() for row in range(panel.ui.metricsTable.rowCount)]
     assert rows[:3] == ["noise, grey levels", "SNR", "PSNR, dB"]
-    assert rows[3:] == ["tissue flagged as structure, %", "mean of tissue, grey levels", "bright tissue, mL"]
+    assert rows[3:] == [
+        "tissue flagged as structure, %",
+        "mean of tissue, grey levels",
+        "bright tissue, mL",
+        "half the 90 % interval in tissue, grey levels",
+    ]
     assert panel.ui.warningsLabel.text.splitlines() == [
         "⚠ what was removed is not only noise",
         "⚠ the noise is correlated between neighbouring voxels, so that part of it may remain",
