@@ -74,7 +74,13 @@ def labels_of(node: Any) -> dict[str, str]:
 
 
 def changed_at(node: Any) -> int:
-    """A number that changes when what is in a node does."""
-    if node.IsA(SEGMENTATION):
-        return hash((node.GetSegmentation().GetMTime(), node.GetTransformNodeID() or ""))
-    return image_changed_at(node)
+    """A number that changes when what is in a node does: voxels, segments, their names."""
+    if not node.IsA(SEGMENTATION):
+        return image_changed_at(node)
+    # a segment that is drawn on or called otherwise leaves the segmentation's own time as it was
+    segmentation = node.GetSegmentation()
+    source = segmentation.GetSourceRepresentationName()
+    drawn = [segmentation.GetSegment(one).GetRepresentation(source) for one in segments_of(node)]
+    times = tuple(0 if one is None else one.GetMTime() for one in drawn)
+    named = tuple(segments_of(node).values())
+    return hash((segmentation.GetMTime(), times, named, node.GetTransformNodeID() or ""))

@@ -105,6 +105,9 @@ def test_a_segmentation_offers_its_segments(panel: Any) -> None:
     node.GetSegmentation().AddEmptySegment("third", "Third")
     hand.turn()
     assert panel.ui.structureCombo.count == 3
+    node.GetSegmentation().GetSegment("third").SetName("Left gland")
+    hand.turn()
+    assert panel.ui.structureCombo.itemText(2) == "Left gland"
 
 
 def test_a_model_that_takes_something_else_says_what_to_choose(panel: Any) -> None:

@@ -203,6 +203,23 @@ def test_cancel_leaves_nothing_and_the_next_run_works(panel: Any) -> None:
     assert panel.ui.stateLabel.text == "finished"
 
 
+def test_a_segment_drawn_on_while_it_is_worked_on_is_said_in_the_result(panel: Any) -> None:
+    import slicer
+
+    node = classify_hand.segmentation(panel_hand.small_head())
+    hand.set_value(panel.ui.inputSelector, node)
+    panel_hand.apply(panel)
+    assert "was changed while" not in panel.ui.warningsLabel.text
+    hand.click(panel.ui.applyButton)
+    segment = node.GetSegmentation().GetNthSegment(0)
+    drawn = slicer.vtkOrientedImageData()
+    drawn.DeepCopy(segment.GetRepresentation("Binary labelmap"))
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetBinaryLabelmapToSegment(drawn, node, node.GetSegmentation().GetNthSegmentID(0), logic.MODE_REPLACE)
+    panel_hand.finish(panel)
+    assert "was changed while it was worked on" in panel.ui.warningsLabel.text
+
+
 def test_a_worker_killed_from_outside_is_said(panel: Any) -> None:
     long_job(panel)
     os.kill(panel.worker.pid, signal.SIGKILL)
