@@ -36,6 +36,8 @@ def finer_grid(volume: Volume, asked: SuperResolveOptions) -> FinerGrid:
         factors, notes = _from_spacing(volume, asked)
     elif asked.axes == "slice":
         factors = _from_slices(volume, asked.factor)
+    elif math.prod(volume.shape) == 1:
+        raise UsageError("the scan is a single voxel; there is nothing between voxels to make finer")
     else:  # an axis of one voxel is left alone: there is nothing between voxels
         factors = tuple(asked.factor or 2.0 if n > 1 else 1.0 for n in volume.shape)
     return on_the_same_box(volume, factors, notes)

@@ -95,6 +95,13 @@ def test_an_axis_of_one_voxel_is_left_alone(options: dict) -> None:
     assert finer_grid(turned((1, 20, 20), (1.0, 1.0, 4.0)), asked(**options)).factors == (1.0, 2.0, 2.0)
 
 
+def test_a_single_voxel_cannot_be_made_finer() -> None:
+    one = Volume(np.ones((1, 1, 1), np.float32), np.eye(4), "MR")
+    for options, said in (({}, "single voxel"), ({"factor": 3}, "single voxel"), ({"spacing": "0.2"}, "not finer")):
+        with pytest.raises(UsageError, match=said):
+            finer_grid(one, asked(**options))
+
+
 def test_one_number_leaves_finer_axes_alone_and_says_so() -> None:
     grid = finer_grid(turned((6, 20, 20), (0.8, 0.8, 4.0)), asked(spacing="1"))
     assert grid.factors == (4.0, 1.0, 1.0)
