@@ -15,7 +15,7 @@ from ..volume import Volume
 from ..volume.geometry import crop
 from ..volume.intensity import is_constant, normalisation_for
 from .denoise import Prepared, denoise
-from .options import EnhanceOptions, parse_options
+from .options import EnhanceOptions, SamplingOptions, parse_options
 from .provenance import part_facts, provenance
 from .suitability import check_suitable
 
@@ -163,7 +163,7 @@ def parts(
     )
 
 
-def sampling_settings(asked: EnhanceOptions) -> SamplingSettings:
+def sampling_settings(asked: SamplingOptions) -> SamplingSettings:
     """The preset's settings with what was given besides. Texture takes a sample, and a sample takes several steps."""
     from ..inference import PRESETS
 

@@ -16,7 +16,7 @@ from ..volume import check_no_input
 from ..volume.atomic import atomic_file, check_makeable, is_written, make_folder
 from ..volume.formats import DICOM, input_format, is_folder, suffix_of
 from .options import EnhanceOptions
-from .scan_files import FileOptions, enhance_file
+from .scan_files import FileOptions, check_together, enhance_file
 
 SCAN_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 FINISHED, SKIPPED, FAILED = "done", "skipped", "failed"
@@ -176,11 +176,12 @@ def enhance_many(
     """Enhance one scan after the other; yields what became of each.
 
     With `resume`, a scan whose result is there with all asked for beside it is left alone; half of it is made anew.
-    What is wrong for every scan, as a model or a device that is not there, is raised before the first.
+    What is wrong for every scan, as an option, a model or a device that is not there, is raised before the first.
     """
     from ..inference import choose_device
     from ..models import load_model
 
+    check_together(options, files)
     choose_device(options.device)
     loaded = None if options.model is None else load_model(options.model)
     if resume:

@@ -26,10 +26,12 @@ from ..volume.atomic import check_place
 from ..volume.formats import DICOM, input_format, output_format
 from ..volume.together import all_or_nothing
 from .enhance import EnhanceResult, check_same_grid, dimensions, enhance, sampling_settings
-from .options import EnhanceOptions, FileOptions
+from .options import EnhanceOptions, FileOptions, SamplingOptions
 
 if TYPE_CHECKING:
     from ..models import Model
+
+MAPS = ("uncertainty", "trust_map")
 
 
 def enhance_file(
@@ -82,24 +84,15 @@ def enhance_volume(
     )
 
 
-def check_places(source: Path, target: Path, options: EnhanceOptions, files: FileOptions) -> None:
+def check_places(source: Path, target: Path, options: SamplingOptions, files: FileOptions) -> None:
     """Raise what reading and writing would raise about the places, before any work is done; nothing is touched."""
+    check_together(options, files)
     input_format(source)
     inputs = [path for path in (source, files.mask, files.reference) if path is not None]
     extras = files.extras()
-    if files.figure:
-        check_figure(files.figure)
-    if files.uncertainty and sampling_settings(options).samples == 1:
-        raise UsageError("there is no uncertainty without samples; add --preset careful or --samples 8 --steps 4")
-    if files.all_frames and (files.frame is not None or set(extras) - {"report"} or files.reference):
-        raise UsageError(
-            "--all-frames goes with none of --frame, --reference, --uncertainty, --trust-map, --figure and --html"
-        )
     check_output(target, overwrite=files.overwrite, inputs=inputs)
     for name, place in extras.items():
-        if name in ("uncertainty", "trust_map"):
-            if output_format(place) == DICOM:
-                raise UsageError(f"{place.name}: a map is no DICOM image; give it the suffix .nii.gz, .nrrd or .mha")
+        if name in MAPS:
             check_output(place, overwrite=files.overwrite, inputs=inputs)
         else:
             check_no_input(place, inputs)
@@ -107,6 +100,21 @@ def check_places(source: Path, target: Path, options: EnhanceOptions, files: Fil
     places = [target, *extras.values()]
     if any(same_file(a, b) for n, a in enumerate(places) for b in places[:n]):
         raise UsageError("two results would be written to the same place; give each a name of its own")
+
+
+def check_together(options: SamplingOptions, files: FileOptions) -> None:
+    """Raise `UsageError` for what cannot be asked of any scan: options that do not go together, endings that are not known."""
+    if files.figure:
+        check_figure(files.figure)
+    if files.uncertainty and sampling_settings(options).samples == 1:
+        raise UsageError("there is no uncertainty without samples; add --preset careful or --samples 8 --steps 4")
+    if files.all_frames and (files.frame is not None or set(files.extras()) - {"report"} or files.reference):
+        raise UsageError(
+            "--all-frames goes with none of --frame, --reference, --uncertainty, --trust-map, --figure and --html"
+        )
+    for place in (path for name, path in files.extras().items() if name in MAPS):
+        if output_format(place) == DICOM:
+            raise UsageError(f"{place.name}: a map is no DICOM image; give it the suffix .nii.gz, .nrrd or .mha")
 
 
 def check_grids(volume: Volume, target: Path, files: FileOptions, *, force: bool) -> None:

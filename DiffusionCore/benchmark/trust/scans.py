@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,4 +125,4 @@ def enhancer(enhance: Callable[..., Any], model: str | Path, cache: Path) -> Enh
     """The model by name or folder. Raises `ModelError` if there is none."""
     folder = find_model(model)
     card = read_card(folder / CARD)
-    return Enhancer(partial(enhance), folder, card.modality, card.uncertainty_factor or 1.0, cache)
+    return Enhancer(enhance, folder, card.modality, card.uncertainty_factor or 1.0, cache)

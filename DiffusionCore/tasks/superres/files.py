@@ -14,7 +14,7 @@ from ...volume import Volume, read_volume, write_volume
 from ...volume.together import all_or_nothing
 from ..many_scans import Outcome, finished_before, for_each
 from ..options import FileOptions
-from ..scan_files import check_grids, check_places, parse_roi
+from ..scan_files import check_grids, check_places, check_together, parse_roi
 from .options import SuperResolveOptions
 from .provenance import superres_record
 from .super_resolve import SuperResolveResult, super_resolve
@@ -36,8 +36,7 @@ def super_resolve_file(
     `files.roi` is cut out of the scan first. The places are checked before any work; results appear all or not at all.
     Raises what `super_resolve`, `read_volume` and `write_volume` raise.
     """
-    if files.all_frames or files.mask or files.trust_map:
-        raise UsageError("super-resolution goes with none of --all-frames, --mask and --trust-map")
+    check_files(files)
     check_places(source, target, options, files)
     progress.stage("read")
     volume = read_volume(source, series=files.series, frame=files.frame, modality=options.modality)
@@ -56,6 +55,12 @@ def super_resolve_file(
         if written.report:
             write_json(written.report, report)
     return report
+
+
+def check_files(files: FileOptions) -> None:
+    """Raise `UsageError` for what other tasks write and this one does not."""
+    if files.all_frames or files.mask or files.trust_map:
+        raise UsageError("super-resolution goes with none of --all-frames, --mask and --trust-map")
 
 
 def part_of(volume: Volume, roi: str) -> Volume:
@@ -113,6 +118,8 @@ def super_resolve_many(
     from ...inference import choose_device
     from .cascade import chosen_models
 
+    check_files(files)
+    check_together(options, files)
     choose_device(options.device)
     loaded = chosen_models(options.model, "", ()) if options.model else None
     if resume:

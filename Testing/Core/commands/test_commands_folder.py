@@ -236,6 +236,22 @@ def test_an_unexpected_error_in_one_scan_stops_none_of_the_others(installed, stu
     assert rows["d.mha"]["status"] == "done"
 
 
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        ("enhance", ["--figure", "f.doc"]),
+        ("enhance", ["--uncertainty", "u.nrrd"]),
+        ("enhance", ["--uncertainty", "u", "--preset", "careful"]),
+        ("enhance", ["--all-frames", "--html", "page.html"]),
+        ("superres", ["--figure", "f.doc"]),
+        ("superres", ["--mask", "brain.nii.gz"]),
+    ],
+)
+def test_what_can_be_asked_of_no_scan_is_said_before_the_first(installed, study, tmp_path, command, asked):
+    assert main([command, str(study), str(tmp_path / "out"), *asked]) == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_ctrl_c_keeps_what_is_done_and_says_so(installed, study, tmp_path, monkeypatch, capsys):
     from DiffusionCore.tasks import enhance as task
 
