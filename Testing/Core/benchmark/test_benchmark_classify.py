@@ -198,6 +198,23 @@ def test_a_rival_trains_for_its_minutes_and_goes_on_from_its_checkpoint(data, tm
     assert np.array_equal(predict(data.val.images), again(data.val.images))
 
 
+def test_a_rival_that_was_stopped_goes_on_with_its_next_step(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("DiffusionCore.benchmark.classify.cnn_rivals.EVERY_SECONDS", 0.0)
+    steps = []
+
+    def noted(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        steps.append(generator.initial_seed())  # of seed 0: the step
+        if len(steps) == 4:
+            raise KeyboardInterrupt
+        return x
+
+    with pytest.raises(KeyboardInterrupt):
+        train_cnn(small_network, data, 0, 0.02, tmp_path, noted, silent())
+    _, facts = train_cnn(small_network, data, 0, 0.02, tmp_path, noted, silent())
+    assert steps == [0, 1, 2, 3, *range(3, facts.steps)]
+    assert facts.steps > 4
+
+
 def test_a_rival_goes_on_after_gradients_that_are_no_numbers(data, tmp_path):
     def broken(classes: int) -> torch.nn.Module:
         network = small_network(classes)
