@@ -28,7 +28,8 @@ six on over subjects. *Gain* is the first of our methods less the row's, paired.
 the truth rise from 10 to 90 % in the result, in planes that hold the axis that was coarse. *Consistency* is the RMS of (the
 result made coarse again − the coarse scan) over the scan's 99.5th percentile. "B-spline 3, made consistent" is the
 interpolation with our projection after it: what data consistency alone gives. Seconds are of the machine that ran it, in
-round brackets where it did other work too (`--retime` runs those again); hours are of training."""
+round brackets where it did other work too (`--retime` runs those again); hours are of training, by the wall or, where a model's
+card says so, the processor."""
 
 
 def write_report(

@@ -95,7 +95,7 @@ def write_report(
         writer.writerow(("arm", "sample_set", *FIGURES, "seconds", "others", "hours", "clock"))
         for result in (floor, *results):
             for number, each in enumerate(result.figures):
-                times = (result.timed.seconds, result.timed.others, result.hours, result.clock)
+                times = (result.timed.seconds, result.timed.others, result.hours, "" if result.real else result.clock)
                 writer.writerow((result.name, number, *asdict(each).values(), *times))
     return [text, table]
 
