@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..errors import ModelError
+from ..volume.atomic import atomic_file
 
 NOT_CLINICAL = "Research only. Not for clinical use."
 ModelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -249,8 +250,9 @@ def read_card(path: Path) -> Card:
 
 
 def write_card(card: Card, path: Path) -> None:
-    """Write `card` as YAML, fields in the order of the class."""
+    """Write `card` as YAML, fields in the order of the class, in the place of one that is there. Raises `OutputError`."""
     import yaml
 
     text = yaml.safe_dump(card.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
-    path.write_text(text, encoding="utf-8")
+    with atomic_file(path, overwrite=True) as temporary:
+        temporary.write_text(text, encoding="utf-8")
