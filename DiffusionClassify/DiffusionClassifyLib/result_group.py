@@ -8,6 +8,7 @@ from typing import Any
 from DiffusionCore.slicerbridge.results import part
 from DiffusionCore.slicerbridge.views import NO_RESULT, guarded
 from DiffusionCore.slicerbridge.widgets import allow, say, show_rows
+from DiffusionCore.slicerbridge.words import in_panel_words
 
 from .bars import draw_bars
 from .map_views import MapViews, jump_to
@@ -44,7 +45,7 @@ class ResultGroup:
         draw_bars(self.ui.barsLabel, probabilities, answer.get("answer", ""))
         self.ui.probabilitiesTable.setVisible(bool(probabilities))
         show_rows(self.ui.probabilitiesTable, COLUMNS, probability_rows(probabilities))
-        say(self.ui.warningsLabel, "\n".join(f"⚠ {words}" for words in answer.get("warnings", [])))
+        say(self.ui.warningsLabel, "\n".join(f"⚠ {in_panel_words(words)}" for words in answer.get("warnings", [])))
         self._show_map(answer)
         self._show_regions(answer)
         not_kept = not_now if answer else NO_RESULT

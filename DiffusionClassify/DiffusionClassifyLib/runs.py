@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from DiffusionCore.slicerbridge.keep import file_stem
+from DiffusionCore.slicerbridge.keep import REPORT, free_stem
 from DiffusionCore.slicerbridge.nodes import volume_from_node
 from DiffusionCore.slicerbridge.panel import Job
 from DiffusionCore.slicerbridge.results import INPUT, part
@@ -81,10 +81,9 @@ def report_job(result: Any, scans: Scans, modality: str, folder: str, told: Call
 
     options = {
         "folder": folder,
-        "stem": file_stem(result.GetName()),
+        "stem": free_stem(folder, result.GetName(), REPORT),
         "searched": searched,
         "result": kept,
-        "overwrite": True,
     }
     name = f"report of {result.GetName()}"
     return Job(name, "report_classification", options, volumes, lambda values: told(values["files"]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,21 @@ from .overlays import place_in
 from .panel import Job
 from .results import RESIDUAL, SOURCE_UIDS, UNCERTAINTY, before_of, part, report_of
 
+REPORT = (".json", ".png", ".html")
 SERIES_TAG = "0020,000e"
 
 
 def file_stem(name: str) -> str:
     """A node's name as the name of a file on any system."""
     return re.sub(r"[^\w.-]+", "_", name).strip("._") or "result"
+
+
+def free_stem(folder: str, name: str, endings: Sequence[str] = ("",)) -> str:
+    """A node's name as that of files which a folder does not hold yet, with a number where it does: what an earlier result
+    of that name left is not replaced."""
+    stem = file_stem(name)
+    names = chain([stem], (f"{stem}_{number}" for number in count(2)))
+    return next(one for one in names if not any((Path(folder) / f"{one}{ending}").exists() for ending in endings))
 
 
 def report_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> Job:
@@ -43,10 +53,9 @@ def report_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> J
 
     options = {
         "folder": folder,
-        "stem": file_stem(name),
+        "stem": free_stem(folder, name, REPORT),
         "title": name,
         "content": report_of(result),
-        "overwrite": True,
     }
     return Job(f"report of {name}", "report", options, volumes, lambda values: told(values["files"]))
 
@@ -54,7 +63,7 @@ def report_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> J
 def dicom_job(result: Any, folder: str, told: Callable[[list[str]], None]) -> Job:
     """The job that writes a result as a derived series into a new folder within `folder`."""
     name = result.GetName()
-    target = str(Path(folder) / file_stem(name))
+    target = str(Path(folder) / free_stem(folder, name))
     options = {"folder": target, "provenance": report_of(result).get("provenance", {}), **source_of(result)}
 
     def volumes() -> dict[str, Volume]:

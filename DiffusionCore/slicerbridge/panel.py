@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import DiffusionCoreError, UsageError, code_places
 from ..volume import Volume
+from .words import in_panel_words
 
 BUSY = ("starting", "running", "cancelling")
 SAID = 3  # failures in the line; all are in the log
@@ -168,13 +169,14 @@ class JobControls:
         return ()
 
     def _progress(self, job: Job, event: Any) -> None:
-        if event.message:
-            self.log.append(event.message)
+        message = in_panel_words(event.message)
+        if message:
+            self.log.append(message)
         if self.state == "cancelling":
             return
         words = [job.title] if len(self._jobs) == 1 else [f"{self._at + 1} of {len(self._jobs)}: {job.title}"]
         known = event.fraction == event.fraction
-        words.append(f"{event.stage} {round(100 * event.fraction)} %" if known else event.message)
+        words.append(f"{event.stage} {round(100 * event.fraction)} %" if known else message)
         if event.seconds_left is not None and event.fraction >= FORESEEABLE:
             words.append(f"about {seconds_in_words(event.seconds_left)} left")
         if known:
@@ -200,6 +202,7 @@ class JobControls:
         self._set("cancelled", before if done else "nothing was changed")
 
     def _note(self, job: Job, sentence: str, details: str = "") -> None:
+        sentence = in_panel_words(sentence)
         said = sentence if len(self._jobs) == 1 else f"{job.title}: {sentence}"
         self._failures.append(said)
         self.log += [said, details] if details else [said]

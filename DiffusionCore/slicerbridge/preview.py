@@ -15,6 +15,7 @@ from ..volume import Volume
 from .layouts import before_views, copy_window
 from .nodes import remove_node
 from .overlays import hidden_volume
+from .words import in_panel_words
 
 NO_VIEW = "preview: no slice view shows the scan"
 STILL_MILLISECONDS = 250  # without a change of the view: scrolling has stopped
@@ -169,7 +170,7 @@ class LivePreview:
         def failed(sentence: str, *_details: Any) -> None:
             self._ended()
             if number == self._number:
-                self.tell(f"no preview: {sentence}")
+                self.tell(f"no preview: {in_panel_words(sentence)}")
             elif self._on:
                 self._timer.start()
 

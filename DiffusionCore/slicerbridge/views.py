@@ -24,6 +24,7 @@ from .results import (
     report_of,
 )
 from .sequences import why_no_result, why_not_of_this_frame
+from .words import in_panel_words
 
 WAYS = ("wipe", "blink", "difference", "uncertainty", "residual")
 COMPARED = ("wipe", "difference")  # with the interpolated scan, where there is one
@@ -209,7 +210,7 @@ class ResultViews:
         if self.result is None or self.result.GetScene() is None:
             return []
         frame = why_no_result(self.result) or why_not_of_this_frame(self.result)
-        return [*([frame] if frame else []), *report_of(self.result).get("warnings", [])]
+        return [*([frame] if frame else []), *map(in_panel_words, report_of(self.result).get("warnings", []))]
 
     def findings(self) -> list[str]:
         """What else the check of trust found, in sentences; empty where it was not asked for."""

@@ -12,6 +12,7 @@ from slicer import util
 from DiffusionCore.errors import DiffusionCoreError
 from DiffusionCore.slicerbridge.overlays import ijk_to_ras
 from DiffusionCore.slicerbridge.scans import region_of
+from DiffusionCore.slicerbridge.words import in_panel_words
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import crop
 
@@ -76,7 +77,7 @@ def finer_grid_of(parameters: Any) -> tuple[Any, Any]:
     try:
         return volume, finer_grid(volume, SuperResolveOptions(**finer_options(parameters)))
     except DiffusionCoreError as error:
-        raise ValueError(str(error).replace("--", "")) from None
+        raise ValueError(in_panel_words(str(error))) from None
 
 
 def in_words(grid: Any, spacing: tuple[float, float, float]) -> str:

@@ -115,6 +115,25 @@ def test_what_nobody_expected_is_one_sentence_and_the_places_in_the_code(control
     assert "Doe" not in "".join(controls.log)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("spacing 5 mm, expects ≤ 2.5; --force to go on", "a box under Advanced lets you go on all the same"),
+        ("the measured noise may be wrong: few; --sigma sets it", "may be wrong: few; Noise under Advanced sets it"),
+        ("no memory; take fewer --samples, or try --device cpu", "no memory; take fewer samples, or try device cpu"),
+        ("/x: exists already; give another name, or --overwrite", "/x: exists already; give another name"),
+    ],
+)
+def test_the_panel_speaks_of_its_controls_not_of_the_command_lines_options(
+    controls: Any, said: str, shown: str
+) -> None:
+    controls.button.click()
+    controls.worker.answer("on_progress", progress("", float("nan"), None, said))
+    controls.worker.answer("on_failed", said, "")
+    assert controls.label.text.endswith(shown)
+    assert "--" not in "".join(controls.log)
+
+
 def test_any_number_of_scans_that_cannot_be_read_is_one_line(controls: Any) -> None:
     """As the frames of a long sequence under a transform."""
     from DiffusionCore.slicerbridge.panel import Job

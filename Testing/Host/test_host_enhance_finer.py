@@ -161,7 +161,7 @@ def test_what_cannot_be_made_finer_is_said_before_anything_runs(panel: Any) -> N
     hand.set_value(ui.axesCombo, "across the slices only")
     assert ui.applyButton.toolTip == "No installed model makes the slices of MR scans finer; choose other axes."
     hand.set_value(ui.axesCombo, "all axes")
-    hand.set_value(ui.referenceSelector, panel.parameters.inputVolume)
+    hand.set_value(ui.referenceSelector, panel_hand.small_head("MRHeadReference"))
     assert "not on the finer grid" in ui.applyButton.toolTip
 
 

@@ -34,6 +34,11 @@ def test_a_report_of_three_files(host: Any, panel: Any, tmp_path: Path) -> None:
     report = json.loads((tmp_path / f"{stem}.json").read_text())
     assert report["provenance"]["model"]["name"] == "denoise-mr"
     assert report["notice"] == "Research only. Not for clinical use."
+    written = (tmp_path / f"{stem}.png").stat().st_mtime_ns
+    panel.keep_in("report", str(tmp_path))  # another result of this name must not take its place
+    panel_hand.finish(panel)
+    assert (tmp_path / f"{stem}_2.html").is_file()
+    assert (tmp_path / f"{stem}.png").stat().st_mtime_ns == written
 
 
 def test_while_a_scan_is_worked_on_nothing_can_be_written_and_the_buttons_say_so(panel: Any) -> None:
