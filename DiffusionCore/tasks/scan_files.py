@@ -183,6 +183,7 @@ def enhance_frames(
             own = Progress(progress.sink, progress.cancelled)
             own.stage("read")
             volume = read_volume(source, series=files.series, frame=frame, modality=options.modality)
+            check_grids(volume, target, files, force=options.force)
             model = model or load_model(
                 options.model or best_model("enhance", volume.modality, dims=dimensions(volume))
             )

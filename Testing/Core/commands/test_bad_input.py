@@ -274,6 +274,14 @@ def sheared(room: Room) -> list[str]:
     return plain(room, room.folder / "case.nrrd", "--model", "nobody")
 
 
+def sheared_volumes(room: Room) -> list[str]:
+    matrix = room.scan.ijk_to_ras.copy()
+    matrix[1, 2] = 0.4
+    frames = np.stack([room.scan.voxels.transpose()] * 2, axis=-1)
+    nibabel.save(nibabel.Nifti1Image(frames, matrix), room.folder / "case.nii.gz")
+    return plain(room, room.folder / "case.nii.gz", "--all-frames", "--model", "nobody", "--quiet")
+
+
 def qfac_zero(room: Room) -> list[str]:
     """As some writers leave it where the matrix is in the qform."""
     path = room.nifti(room.scan.voxels.transpose(), "case.nii", sform_code=0, qform_code=1)
@@ -370,6 +378,7 @@ TABLE = [
     Case("many into a folder that cannot be made", many_below_a_file, OUTPUT, "is a file"),
     Case("sheared grid to NIfTI", sheared, OUTPUT, ".nrrd"),
     Case("sheared grid to NIfTI, made finer", lambda r: ["superres", *sheared(r)[1:]], OUTPUT, ".nrrd"),
+    Case("sheared grid of a 4D file", sheared_volumes, OUTPUT, ".nrrd"),
     Case("sheared grid to NIfTI, resampled", lambda r: ["preprocess", *sheared(r)[1:3], "--spacing", "2"], OUTPUT, ".nrrd"),
     Case("qfac 0", qfac_zero, OK, "written"),
     Case("a header that names a file elsewhere", data_elsewhere, INPUT, "not in a file beside it"),
