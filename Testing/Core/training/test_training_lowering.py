@@ -142,6 +142,18 @@ def test_the_configurations_are_whole(path: Path) -> None:
     assert loaded.augmentation.affine == loaded.augmentation.elastic == 0  # interpolation would teach soft targets
 
 
+def test_the_stages_of_s2_meet() -> None:
+    """What the first is to make is what the second starts from."""
+    first, second = (load_config(CONFIGS / f"s2-mr-stage{n}.yaml") for n in (1, 2))
+    assert first.resolution.target_factor == second.resolution.typical == second.resolution.factor.high
+    assert first.resolution.kind == second.resolution.kind
+    assert second.card.spacing_mm.high < first.card.spacing_mm.low
+    assert second.resolution.softened > 0 and second.degradation.sigma[1] > first.degradation.sigma[1]
+    for stage in (first, second):
+        assert stage.network.options["reversible"] and stage.diffusion.schedule == "capped_cosine"
+        assert stage.augmentation.resolution == 0  # it would blur the targets otherwise than the pairs do
+
+
 def test_a_run_ends_with_a_card_that_says_how_its_inputs_were_made(world: Path) -> None:
     content = yaml.safe_load((world / "tiny.yaml").read_text())
     content["name"] = "tiny-superres"

@@ -18,8 +18,8 @@ from DiffusionCore.training.config_file import load_config
 from DiffusionCore.training.examples import make_source
 from DiffusionCore.training.labels import normalised_label, read_table
 from DiffusionCore.training.readers import read_scans
-from DiffusionCore.training.run import train
-from DiffusionCore.training.whole_images import warped
+from DiffusionCore.training.run import run as run_config
+from DiffusionCore.training.whole_images import ImageSource, warped
 
 # the world's heads are 20 slices of 28 × 26
 BASE = {
@@ -256,8 +256,6 @@ def test_another_layout_is_said(configured, tmp_path):
 
 
 def run(configured, sections: dict, *overrides: str) -> Path:
-    from DiffusionCore.training.run import run as run_config
-
     return run_config(configured(sections, "trainer.max_steps=6", *overrides), quiet=True)
 
 
@@ -319,6 +317,23 @@ def test_the_configurations_for_mrnet_hold(name, tmp_path):
     assert ("label" in batch) == (config.synthesis.upscale == 1) == (make_denoiser(config)[0].labels == 4)
 
 
-def test_an_unfinished_synthesis_run_can_be_resumed(configured, world):
-    run(configured, BASE, "name=again")
-    train(world / "synthesis.yaml", ["name=again", "trainer.max_steps=6"], resume=True, quiet=True)
+def test_a_broken_off_synthesis_run_ends_as_one_that_was_not(configured, world, monkeypatch):
+    config = configured(BASE, "name=unbroken", "trainer.max_steps=12")
+    run_config(config, quiet=True)
+    batch = ImageSource.batch
+
+    def broken(images, step, indices):
+        if step == 9:  # validation asks for earlier ones alone
+            raise OSError("the disk is gone")
+        return batch(images, step, indices)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="the disk is gone"):
+        patch.setattr(ImageSource, "batch", broken)
+        run_config(config.model_copy(update={"name": "broken"}), quiet=True)
+    begun = torch.load(world / "runs" / "broken" / "last.ckpt", weights_only=True)
+    assert begun["global_step"] == 8
+    run_config(config.model_copy(update={"name": "broken"}), resume=True, quiet=True)
+    ends = [torch.load(world / "runs" / name / "last.ckpt", weights_only=True) for name in ("broken", "unbroken")]
+    for part in ("state_dict", "average"):
+        for name, tensor in ends[1][part].items():
+            assert torch.equal(ends[0][part][name], tensor), name
