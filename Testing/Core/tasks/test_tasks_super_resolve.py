@@ -11,16 +11,19 @@ import pytest
 
 from DiffusionCore.degradation import axis_lowering, fine_size, lowered
 from DiffusionCore.errors import InputError, ModelError, Refused, UsageError
+from DiffusionCore.metrics import NoiseEstimate
 from DiffusionCore.models import Range, load_model
 from DiffusionCore.models.card import ResolutionSpec
 from DiffusionCore.models.registry import Model
 from DiffusionCore.tasks.superres.cascade import axis_groups, plan_cascade, split_factor
+from DiffusionCore.tasks.superres.consistency import make_consistent
 from DiffusionCore.tasks.superres.finer_grid import finer_grid, slice_axis
 from DiffusionCore.tasks.superres.options import SuperResolveOptions
 from DiffusionCore.tasks.superres.provenance import superres_record
 from DiffusionCore.tasks.superres.super_resolve import super_resolve
 from DiffusionCore.volume import Volume
 from DiffusionCore.volume.geometry import to_ras
+from DiffusionCore.volume.intensity import Normalisation
 
 TWICE = ResolutionSpec(kind="kspace", axes=("all", "plane"), factor=Range(low=1.3, high=2.2), softening=1.0)
 THIN = ResolutionSpec(
@@ -383,3 +386,15 @@ def test_padding_of_a_ct_is_never_spread_into_tissue(make_model: Callable[..., P
     result = super_resolve(Volume(voxels, np.eye(4), "CT"), loaded=[model], force=True)
     assert np.all(result.volume.voxels[:, :6] == -3024)
     assert result.volume.voxels[:, 6:].min() > -1600
+
+
+@pytest.mark.parametrize(("least", "left"), [(0.0, 0.0), (None, 0.004), (0.002, 0.002)])
+def test_agreement_goes_to_the_least_noise_that_the_scan_has(least: float | None, left: float) -> None:
+    """A least of 0 is known to be 0, and not taken for unknown."""
+    y = np.ones((4, 4, 4), np.float32)
+    axes = [axis_lowering(8, 2, "kspace")] * 3
+    noise = NoiseEstimate(0.004, "rician", lower=least)
+    unit = Normalisation(offset=0.0, scale=1.0)
+    _, found = make_consistent(np.full((8, 8, 8), 1.1, np.float32), y, axes, unit, noise, "MR", 1.0)
+    assert found.before == pytest.approx(0.1, rel=1e-3)
+    assert found.after == pytest.approx(left, abs=1e-4)
