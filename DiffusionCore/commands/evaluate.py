@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 from ..report.rows import before_and_after
 from .arguments import Parser, add_output_arguments
 from .console import console_progress
@@ -45,7 +45,12 @@ def main(argv: list[str]) -> int:
         # A result and its original need not both hold several series or volumes.
         which = {"series": given.series, "frame": given.frame, "if_several": True}
         other = read_volume(given.reference or given.original, modality=given.modality, **which)
-        scan = read_volume(given.scan, modality=given.modality or other.modality, **which)
+        scan = read_volume(given.scan, modality=given.modality, **which)
+        if {scan.modality, other.modality} == {"CT", "MR"}:
+            raise InputError(
+                f"{given.scan.name} is {scan.modality}, and what it is compared with is {other.modality}; if that was "
+                "told wrongly from their values, --modality says what both are"
+            )
         check_same_grid(scan, other, "reference" if given.reference else "original")
         mask = read_mask(given.mask, scan) if given.mask else None
         progress.stage("figures")

@@ -111,6 +111,13 @@ def test_one_of_reference_and_original_is_needed(pair, words, monkeypatch):
     assert main(["evaluate", "off.nii.gz", *words]) == 2
 
 
+def test_a_ct_is_not_compared_with_an_mr_unless_both_are_said_to_be_one(mr_file, ct_file, capsys):
+    words = ["evaluate", str(mr_file), "--reference", str(ct_file)]
+    assert main(words) == 3
+    assert "head.nii.gz is MR, and what it is compared with is CT" in capsys.readouterr().err
+    assert main([*words, "--modality", "MR"]) == 0
+
+
 def test_another_grid_is_an_input_error(pair, mr_file, capsys):
     assert main(["evaluate", str(pair / "off.nii.gz"), "--reference", str(mr_file)]) == 3
     assert "not on the scan's grid" in capsys.readouterr().err
