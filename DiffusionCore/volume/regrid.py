@@ -41,26 +41,32 @@ def onto_grid(
         raise UsageError(f"a grid has 3 axes of at least 1 voxel, got {shape}")
     if not 0 <= order <= 3:
         raise UsageError(f"the spline's order must be 0 to 3, got {order}")
-    voxels = volume.voxels
+    to_source = np.linalg.inv(volume.ijk_to_ras) @ np.asarray(ijk_to_ras, np.float64)
+    sigma = _blur(to_source) if order and antialias else np.zeros(3)
+    # a small field of a large scan, or the other way round: only what lies over each other is worked on
+    needed = _covered(volume.shape, shape, to_source, 1 + np.floor(4 * sigma + 0.5))
+    if order > 1:  # such a spline depends on all voxels
+        needed = tuple(map(slice, volume.shape))
+    voxels = volume.voxels[needed]
     if order and voxels.dtype != np.float64:
         voxels = voxels.astype(np.float32)
-    to_source = np.linalg.inv(volume.ijk_to_ras) @ np.asarray(ijk_to_ras, np.float64)
-    if order and antialias:
-        voxels = _blurred(voxels, to_source)
+    result = np.full(shape, outside, voxels.dtype)
+    if voxels.size and sigma.max() > 0:
+        voxels = ndimage.gaussian_filter(voxels, sigma, mode="nearest")
     if order > 1:
         voxels = ndimage.spline_filter(voxels, order, output=voxels.dtype, mode="nearest")
     limits = np.array(volume.shape[::-1]) - 0.5
-    result = np.full(shape, outside, voxels.dtype)
+    first = np.array([along.start or 0 for along in needed])
+    planes, rows, _ = _covered(shape, volume.shape, np.linalg.inv(to_source), np.ones(3))
     step = max(_CHUNK // (shape[1] * shape[2]), 1)
-    for begin in range(0, shape[0], step):
-        k, j, i = np.meshgrid(*map(np.arange, (min(step, shape[0] - begin), shape[1], shape[2])), indexing="ij")
-        place = to_ras(to_source, np.stack((i, j, k + begin), axis=-1))
+    for begin in range(planes.start, planes.stop, step):
+        here = (slice(begin, min(begin + step, planes.stop)), rows)
+        k, j, i = np.meshgrid(*(np.arange(a.start, a.stop) for a in (*here, slice(0, shape[2]))), indexing="ij")
+        place = to_ras(to_source, np.stack((i, j, k), axis=-1))
         inside = np.all((place >= -0.5 - 1e-9) & (place <= limits + 1e-9), axis=-1)
         if inside.any():
-            found = place[inside][:, ::-1].T
-            result[begin : begin + len(k)][inside] = ndimage.map_coordinates(
-                voxels, found, order=order, mode="nearest", prefilter=False
-            )
+            found = (place[inside][:, ::-1] - first).T
+            result[here][inside] = ndimage.map_coordinates(voxels, found, order=order, mode="nearest", prefilter=False)
     return replace(volume, voxels=result, ijk_to_ras=np.asarray(ijk_to_ras, np.float64))
 
 
@@ -94,10 +100,21 @@ def resized_in_lps(volume: Volume, shape: Sequence[int]) -> Volume:
     return onto_grid(turned, shape, box_grid(matrix, turned.shape, shape))
 
 
-def _blurred(voxels: np.ndarray, to_source: np.ndarray) -> np.ndarray:
-    """Blur along each source axis by what the new voxels' extent along it lacks (Cardoso et al. 2015)."""
-    from scipy import ndimage
-
+def _blur(to_source: np.ndarray) -> np.ndarray:
+    """(3,) for K, J, I: the Gaussian's standard deviation, in source voxels, that makes up for what the new voxels' extent
+    along each source axis lacks (Cardoso et al. 2015)."""
     extents = np.linalg.norm(to_source[:3, :3], axis=1)[::-1]
-    sigma = np.sqrt(np.maximum(extents**2 - 1, 0)) / FWHM
-    return ndimage.gaussian_filter(voxels, sigma, mode="nearest") if sigma.max() > 0 else voxels
+    return np.sqrt(np.maximum(extents**2 - 1, 0)) / FWHM
+
+
+def _covered(
+    shape: Sequence[int], other: Sequence[int], to_own: np.ndarray, margin: np.ndarray
+) -> tuple[slice, slice, slice]:
+    """The part (K, J, I) of a grid of `shape` voxels that another one lies over, whose box (half a voxel around its outer
+    centres) `to_own` brings there, and `margin` voxels more; empty if none."""
+    corners = np.stack(np.meshgrid(*[(-0.5, n - 0.5) for n in reversed(other)]), axis=-1).reshape(-1, 3)
+    places = to_ras(to_own, corners)[:, ::-1]
+    size = np.array(shape)
+    begin = np.clip(np.floor(places.min(axis=0)) - margin, 0, size).astype(int)
+    end = np.clip(np.ceil(places.max(axis=0)) + margin + 1, begin, size).astype(int)
+    return tuple(map(slice, begin.tolist(), end.tolist()))

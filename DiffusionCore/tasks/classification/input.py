@@ -105,7 +105,8 @@ def largest_part(mask: np.ndarray) -> np.ndarray:
     """The mask without specks. Raises `Refused` if it has a second part nearly as large."""
     from scipy import ndimage
 
-    parts, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    (box,) = ndimage.find_objects(mask.view(np.uint8))
+    parts, count = ndimage.label(mask[box], np.ones((3, 3, 3)))
     if count < 2:
         return mask
     sizes = np.bincount(parts.ravel())[1:]
@@ -115,7 +116,9 @@ def largest_part(mask: np.ndarray) -> np.ndarray:
             f"the label map holds {int((sizes > SECOND_PART * sizes.max()).sum())} separate structures; classify each by "
             "itself, with --roi or --label"
         )
-    return np.isin(parts, np.flatnonzero(sizes >= DUST * sizes.max()) + 1)
+    kept = np.zeros_like(mask)
+    kept[box] = np.isin(parts, np.flatnonzero(sizes >= DUST * sizes.max()) + 1)
+    return kept
 
 
 def masked_structure(volume: Volume, card: Card, label: int | None, region: Sequence[slice] | None) -> ClassifierInput:
@@ -150,7 +153,7 @@ def masked_structure(volume: Volume, card: Card, label: int | None, region: Sequ
     corner = to_ras(mask.ijk_to_ras, [0, 0, 0])
     begin = np.floor((places.mean(axis=0) - corner) @ axes + 1e-6) - MEDMNIST_CENTRE  # mm along i, j, k
     grid = cube_grid(corner + axes @ (begin + (MEDMNIST_FIELD - 1) / 2), axes, 1.0, [MEDMNIST_FIELD] * 3)
-    inside = onto_grid(replace(mask, voxels=mask.voxels.astype(np.float32)), [MEDMNIST_FIELD] * 3, grid).voxels >= 0.5
+    inside = onto_grid(mask, [MEDMNIST_FIELD] * 3, grid).voxels >= 0.5
     size = card.classify.size
     if size != inside.shape:
         zoomed = ndimage.zoom(inside.astype(float), np.array(size) / MEDMNIST_FIELD, order=3)
@@ -187,6 +190,8 @@ def cut_cube(scan: Volume, card: Card, place: np.ndarray) -> tuple[Volume, float
     grid = cube_grid(place, LPS, asked.spacing_mm, asked.size)
     cube = onto_grid(scan, asked.size, grid, outside=np.nan)
     unknown = np.isnan(cube.voxels)
+    if not unknown.any():
+        return cube, 0.0
     filled = np.where(unknown, scan.voxels.min(), cube.voxels).astype(np.float32)
     return replace(cube, voxels=filled), float(unknown.mean())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from DiffusionCore.errors import UsageError
 from DiffusionCore.volume import Volume
@@ -79,3 +80,30 @@ def test_larger_voxels_are_blurred_first():
 def test_impossible_grids_are_refused(shape, order):
     with pytest.raises(UsageError):
         onto_grid(ramp(), shape, np.eye(4), order=order)
+
+
+@pytest.mark.parametrize("order", [0, 1, 3])
+@pytest.mark.parametrize("spacing", [0.7, 2.5])
+def test_a_part_of_a_grid_has_the_values_that_the_whole_has_there(order, spacing):
+    """Of a scan that lies over a corner of the grid, and of a field in a corner of the scan."""
+    noise = Volume(np.random.default_rng(0).normal(size=(20, 22, 24)), OBLIQUE, "MR")
+    grid = cube_grid(to_ras(OBLIQUE, [20, 18, 3]), LPS, spacing, (16, 16, 16))
+    whole = onto_grid(noise, (16, 16, 16), grid, order=order, outside=9.0).voxels
+    assert 0 < np.mean(whole == 9.0) < 1
+    moved = grid.copy()
+    moved[:3, 3] = to_ras(grid, [5, 4, 3])  # i, j, k
+    part = onto_grid(noise, (4, 5, 6), moved, order=order, outside=9.0).voxels
+    np.testing.assert_allclose(part, whole[3:7, 4:9, 5:11], atol=1e-9)
+
+
+def test_of_a_large_scan_only_the_field_and_what_is_blurred_into_it_is_worked_on(monkeypatch):
+    seen, original = [], ndimage.gaussian_filter
+
+    def noted(voxels: np.ndarray, *given: object, **named: object) -> np.ndarray:
+        seen.append(voxels.size)
+        return original(voxels, *given, **named)
+
+    monkeypatch.setattr("scipy.ndimage.gaussian_filter", noted)
+    scan = Volume(np.zeros((60, 60, 60), np.int16), np.eye(4), "MR")
+    onto_grid(scan, (4, 4, 4), cube_grid([30, 30, 30], LPS, 2.0, (4, 4, 4)))
+    assert 0 < seen[0] < scan.voxels.size / 20
