@@ -27,7 +27,8 @@ def write_markdown(
         markdown_table(("gate", "wanted", "measured", "verdict"), [tuple(vars(gate).values()) for gate in found.gates]),
         "## Figures on test cases",
         f"Mean over the seeds, 95 % bootstrap interval {found.results[0].figures['AUC'].label}. Thresholds and temperatures "
-        "are chosen on validation cases by one rule for all arms.",
+        "are chosen on validation cases by one rule for all arms. The calibration error of few cases drawn again is larger than "
+        "that of the cases themselves: its interval lies high.",
         markdown_table(("arm", *MAIN), [(r.arm.title, *(shown(r.figures[n]) for n in MAIN)) for r in found.results]),
         markdown_table(("arm", *REST), [(r.arm.title, *(shown(r.figures[n]) for n in REST)) for r in found.results]),
         "## Beside ours",

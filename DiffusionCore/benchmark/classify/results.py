@@ -152,5 +152,7 @@ def judged(holds: bool) -> str:
 
 
 def shown(found: Interval) -> str:
-    """An estimate with its interval."""
+    """An estimate with its interval; a dash where there is none, as of precision where nothing is called positive."""
+    if np.isnan(found.estimate):
+        return "–"
     return f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]".replace("-", "−")

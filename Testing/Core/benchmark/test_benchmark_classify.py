@@ -31,7 +31,7 @@ from DiffusionCore.benchmark.classify.outcome import ClassifyBenchmark
 from DiffusionCore.benchmark.classify.plan import chosen_parts, estimate, planned
 from DiffusionCore.benchmark.classify.plots import reach
 from DiffusionCore.benchmark.classify.record import Facts, is_whole, predict_all, read_record, write_record
-from DiffusionCore.benchmark.classify.results import verdicts
+from DiffusionCore.benchmark.classify.results import shown, verdicts
 from DiffusionCore.benchmark.classify.run import made, run_classify_benchmark
 from DiffusionCore.benchmark.classify.run import trained as model_of
 from DiffusionCore.benchmark.classify.simple_rivals import logistic, majority
@@ -449,6 +449,11 @@ def test_shares_of_cases_say_whose_they_are():
     told = explanation(ClassifyBenchmark((), explained=Explained(over, over, over, within, 30, 45)))
     assert "0.900 [0.800, 1.000] of 30 test cases that the model calls positive (interval over 8 subjects)" in told
     assert "of 45 mosaics (chance 0.125; interval within these 5 subjects)" in told
+
+
+def test_a_figure_that_is_not_defined_is_a_dash():
+    assert shown(Interval(np.nan, np.nan, np.nan, 0.95, "")) == "–"
+    assert shown(Interval(-0.02, -0.148, 0.089, 0.95, "")) == "−0.020 [−0.148, 0.089]"
 
 
 def test_bars_do_not_reach_backwards():
