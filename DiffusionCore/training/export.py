@@ -120,11 +120,15 @@ def synthesis_spec(config: TrainingConfig) -> SynthesisSpec | None:
     )
 
 
-def start_from(folder: Path, denoiser: Denoiser) -> Card:
-    """Load the weights of the model in `folder` into a new denoiser; its card. Raises `ModelError` if they have other
-    shapes."""
-    card = read_card(folder / CARD)
-    weights = load_weights(folder / WEIGHTS, card.sha256, card.name)
+def start_from(config: TrainingConfig, denoiser: Denoiser) -> Card:
+    """Load the weights of the model `config.init` into a new denoiser; its card. Raises `ModelError` if they have other
+    shapes, or if what stands around the network differs, so that its answers would mean something else."""
+    card, here = read_card(config.init / CARD), denoiser_config(config)
+    for name in ("state", "prediction", "smoothing", "detail", "shrink"):
+        theirs, ours = getattr(card.network, name), getattr(here, name)
+        if theirs != ours:
+            raise ModelError(f"{card.name!r} was trained with {name} {theirs}, here it is {ours}; init needs the same")
+    weights = load_weights(config.init / WEIGHTS, card.sha256, card.name)
     if difference := misfit(denoiser.network.state_dict(), weights):
         raise ModelError(
             f"the weights of {card.name!r} don't fit this network: {difference}; init needs the same network"

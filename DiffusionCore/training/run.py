@@ -48,7 +48,7 @@ def run(config: TrainingConfig, resume: bool | str | Path = False, quiet: bool =
     """`train` for a configuration that is loaded already."""
     checkpoint = find_checkpoint(config, resume)
     denoiser, process = make_denoiser(config)
-    start = None if config.init is None else start_from(config.init, denoiser)
+    start = None if config.init is None else start_from(config, denoiser)
     module = DenoiserTraining(config, denoiser, process)
     first_step = 0 if checkpoint is None else int(read_checkpoint(checkpoint, module)["global_step"])
     data = TrainingData(config, first_step, quiet)

@@ -158,6 +158,12 @@ def test_a_model_of_another_shape_is_no_start(world, finished):
         train(world / "tiny.yaml", overrides, quiet=True)
 
 
+def test_a_model_that_takes_the_same_weights_for_something_else_is_no_start(world, finished):
+    overrides = ["name=other", f"init={finished / 'model'}", "network.shrink=false"]
+    with pytest.raises(ModelError, match="was trained with shrink True, here it is False"):
+        train(world / "tiny.yaml", overrides, quiet=True)
+
+
 def test_a_run_ends_early_when_the_figure_stops_rising(world):
     overrides = ["name=stopped", "optimiser.learning_rate=1e-12", "validation.every_steps=2", "validation.patience=2"]
     folder = train(world / "tiny.yaml", [*overrides, "checkpoint.every_steps=1", "optimiser.ema=0"], quiet=True).parent
