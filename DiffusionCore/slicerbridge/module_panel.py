@@ -137,21 +137,23 @@ class ModulePanel(VTKObservationMixin, ABC):
 
     def follow_nodes(self) -> bool:
         """Refresh when the input or the box changes, and no longer when another does; gives whether the input is another."""
-        self._observe("box", None if self.parameters is None else self.parameters.roi, BOX_EVENTS)
-        another = self._observe("input", self.input_node(), self.input_events)
+        self.observe("box", None if self.parameters is None else self.parameters.roi, BOX_EVENTS, self._changed)
+        another = self.observe("input", self.input_node(), self.input_events, self._changed)
         if another:
             self.scans.forget()
         return another
 
-    def _observe(self, role: str, node: Any, events: Sequence[Any]) -> bool:
+    def observe(self, role: str, node: Any, events: Sequence[Any], action: Callable[..., None]) -> bool:
+        """Let `action` follow what happens to the node that has a role, and no longer to the one that had it; gives whether
+        it is another. Roles that one node may have at once need actions of their own."""
         before = self._observed.get(role)
         if node is before:
             return False
         for event in events:
             if before is not None:
-                self.removeObserver(before, event, self._changed)
+                self.removeObserver(before, event, action)
             if node is not None:
-                self.addObserver(node, event, self._changed)
+                self.addObserver(node, event, action)
         self._observed[role] = node
         return True
 

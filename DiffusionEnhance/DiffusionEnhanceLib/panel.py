@@ -100,7 +100,8 @@ class EnhancePanel(ModulePanel):
         parameters = self.parameters
         if self.follow_nodes():
             self._show_newest_result()
-        self._observe("result", None if parameters is None else parameters.resultVolume, RESULT_EVENTS)
+        result = None if parameters is None else parameters.resultVolume
+        self.observe("result", result, RESULT_EVENTS, self._result_changed)
         self.input.show(parameters)
         look = self.input.look
         ahead = self.outlook()
@@ -121,6 +122,9 @@ class EnhancePanel(ModulePanel):
         made = list(results_of(self.input_node()))
         if made and part(self.parameters.resultVolume, INPUT) is not self.input_node():
             self.parameters.resultVolume = made[-1]
+
+    def _result_changed(self, _caller: Any = None, _event: Any = None) -> None:
+        self._changed()
 
     def outlook(self) -> Outlook:
         """What would be run, or why nothing can be."""

@@ -252,3 +252,22 @@ def test_under_a_transform_nothing_is_compared_voxel_by_voxel(panel: Any, which:
     node.SetAndObserveTransformNodeID(None)
     hand.run_for(0.05)
     assert ui.wipeButton.enabled and ui.reportButton.enabled
+
+
+@pytest.mark.filterwarnings("error:.*observer")
+def test_a_result_that_is_the_input_too_is_followed_as_both(panel: Any) -> None:
+    import slicer
+
+    result, head = panel.parameters.resultVolume, panel.parameters.inputVolume
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "moved")
+    hand.set_value(panel.ui.inputSelector, result)
+    hand.run_for(0.05)
+    result.SetAndObserveTransformNodeID(transform.GetID())
+    hand.run_for(0.05)
+    assert panel.ui.applyButton.toolTip.startswith("A transform is applied to this volume")
+    result.SetAndObserveTransformNodeID(None)
+    hand.set_value(panel.ui.inputSelector, head)
+    hand.run_for(0.05)
+    result.SetAndObserveTransformNodeID(transform.GetID())
+    hand.run_for(0.05)
+    assert panel.ui.wipeButton.toolTip.startswith("A transform is applied to the scan or its result")
