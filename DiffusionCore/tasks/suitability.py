@@ -8,7 +8,7 @@ from ..errors import InputError, Refused
 from ..metrics import NoiseEstimate
 from ..metrics.trust_range import LEAST_METAL_MM3, METAL_HU, appearance
 from ..volume import Volume
-from ..volume.intensity import normalisation_for
+from ..volume.intensity import looks_like_hu, normalisation_for
 
 if TYPE_CHECKING:
     from ..models import Card
@@ -46,13 +46,15 @@ def concerns(volume: Volume, noise: NoiseEstimate, sigma_normalised: float, card
 
 
 def kind_concerns(volume: Volume, card: Card) -> list[tuple[str, str]]:
-    """Another modality than the model's; a CT whose values are no HU."""
+    """Another modality than the model's; a CT whose values are no HU, an MR whose values are."""
     found: list[tuple[str, str]] = []
     if volume.modality != card.modality:
         found.append(("modality", f"this scan is {volume.modality}, the model {card.name!r} is for {card.modality}"))
     if volume.modality == "CT" and (lowest := float(volume.voxels.min())) >= 0:
         values = f"{lowest:g} to {float(volume.voxels.max()):g}"
         found.append(("units", f"the values of this CT, {values}, are no HU; rescale them first"))
+    if volume.modality == "MR" and looks_like_hu(volume.voxels):
+        found.append(("units", "the values of this MR are HU, with air near -1000; is it a CT?"))
     return found
 
 

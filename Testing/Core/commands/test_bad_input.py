@@ -356,6 +356,8 @@ TABLE = [
     Case("uint8 CT, called CT", lambda r: plain(r, r.file(grey_ct(r), "a.nii.gz", "OTHER"), "--modality", "CT"),
          REFUSED, "are no HU"),
     Case("uint8 CT, named CT", lambda r: plain(r, r.nifti(grey_ct(r).transpose(), "ct.nii.gz")), REFUSED, "no HU"),
+    Case("CT, called MR", lambda r: plain(r, r.file(r.body.voxels, modality="CT"), "--modality", "MR"), REFUSED,
+         "is it a CT?"),
     Case("wrong-modality model", lambda r: plain(r, r.head, "--model", "tiny-ct"), REFUSED, "is for CT"),
     Case("wrong modality, forced", lambda r: plain(r, r.head, "--model", "tiny-ct", "--force"), OK, "is for CT"),
     Case("a label map", lambda r: plain(r, r.file((r.scan.voxels > 300).astype(np.uint8), modality="LABEL")), REFUSED,
