@@ -171,7 +171,7 @@ def test_a_folder_that_may_not_be_looked_into_is_a_failed_scan(installed, study,
     look, may = os.scandir, os.access
 
     def scandir(path):
-        if Path(path) == study / "closed":
+        if not isinstance(path, int) and Path(path) == study / "closed":
             raise PermissionError(13, "Permission denied", str(path))
         return look(path)
 
@@ -179,7 +179,8 @@ def test_a_folder_that_may_not_be_looked_into_is_a_failed_scan(installed, study,
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != study / "closed" and may(path, mode))
     assert main(["enhance", str(study), str(tmp_path / "out"), "--strength", "0"]) == 1
     rows = table(tmp_path / "out")
-    assert (rows["closed"]["status"], len(rows)) == ("failed", 4)
+    assert [name for name, row in rows.items() if row["status"] == "failed"] == ["closed"]
+    assert len(rows) == 4
     assert "check its permissions" in rows["closed"]["message"]
 
 
