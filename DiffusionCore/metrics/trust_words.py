@@ -72,10 +72,10 @@ def bias_findings(bias: Bias) -> list[Finding]:
     for amount in bias.volumes:
         if not amount.before > 0:
             continue
-        part = f"; most in the {amount.part} part ({_signed(amount.part_percent)} %)"
+        part = f"; most in the {amount.part} part ({_change(amount.part_percent)})"
         large = max(abs(amount.percent), abs(amount.part_percent) if amount.part else 0) > CHANGED_ML_PERCENT
         sentence = (
-            f"{amount.name}: {amount.before:.4g} mL before, {amount.after:.4g} mL after ({_signed(amount.percent)} %)"
+            f"{amount.name}: {amount.before:.4g} mL before, {amount.after:.4g} mL after ({_change(amount.percent)})"
         )
         found.append(Finding("bias", large, sentence + (part if amount.part else "")))
     return found
@@ -107,6 +107,10 @@ def _mean_changed(mean: Amount, before: float, after: float) -> bool:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2g} %" if share >= 1e-4 else "under 0.01 %"
+
+
+def _change(percent: float) -> str:
+    return f"{_signed(percent)} %" if abs(percent) >= 0.01 else "under 0.01 %"
 
 
 def _signed(value: float) -> str:

@@ -58,8 +58,9 @@ class Range(Part):
 class ValidRanges(Part):
     """Where the model was trained: outside it warns, or refuses where `refuse` names the quantity.
 
-    extent_mm  longest side of the scan
-    histogram  normalised values that a tenth, half and nine tenths of the tissue are below: "p10", "p50", "p90"
+    extent_mm         longest side of the scan
+    histogram         normalised values that a tenth, half and nine tenths of the tissue are below: "p10", "p50", "p90"
+    correlated_noise  whether it was also trained on noise that neighbouring voxels share, as a scanner's mostly is
     """
 
     sigma_normalised: Range
@@ -68,6 +69,7 @@ class ValidRanges(Part):
     min_slices: int = 1
     extent_mm: Range | None = None
     histogram: dict[str, Range] = Field(default_factory=dict)
+    correlated_noise: bool = False
     refuse: tuple[str, ...] = ("modality",)
 
 

@@ -64,6 +64,8 @@ class LivePreview:
         self._on = True
         scene = slicer.mrmlScene
         self._observed.append((scene, scene.AddObserver(scene.NodeAddedEvent, self._follow_views)))
+        # a scene is saved with what its views show without us
+        self._observed.append((scene, scene.AddObserver(scene.StartSaveEvent, lambda *_event: self._stale())))
         self._follow_views()
         self._timer.start()
 

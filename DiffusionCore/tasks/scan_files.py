@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,13 @@ def check_together(options: SamplingOptions, files: FileOptions) -> None:
     for place in (path for name, path in files.extras().items() if name in MAPS):
         if output_format(place) == DICOM:
             raise UsageError(f"{place.name}: a map is no DICOM image; give it the suffix .nii.gz, .nrrd or .mha")
+
+
+def check_map_place(place: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
+    """Raise what writing a map would raise about its place; nothing is touched."""
+    if output_format(place) == DICOM:
+        raise UsageError(f"{place.name}: a map is no DICOM image; give it the suffix .nii.gz, .nrrd or .mha")
+    check_output(place, overwrite=overwrite, inputs=inputs)
 
 
 def check_grids(volume: Volume, target: Path, files: FileOptions, *, force: bool) -> None:

@@ -28,7 +28,7 @@ def check_suitable(
     warnings = [what for _, what in found]
     if not noise.reliable:
         warnings.append(f"the measured noise may be wrong: {noise.reason}; --sigma sets it")
-    if noise.correlated and card.modality != "CT":  # CT models are trained on noise with the scanner's spectrum
+    if noise.correlated and not card.valid.correlated_noise:
         warnings.append("the noise is correlated between neighbouring voxels, so that part of it may remain")
     return tuple(warnings)
 

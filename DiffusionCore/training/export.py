@@ -68,12 +68,13 @@ def make_card(config: TrainingConfig, recipe: dict[str, Any], figures: dict[str,
     denoiser, said = denoiser_config(config), config.card
     network = {f.name: getattr(denoiser, f.name) for f in dataclasses.fields(denoiser) if f.name != "network"}
     unet = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(denoiser.network).items()}
-    low, high = config.degradation.sigma
+    degradation = config.degradation
+    low, high = degradation.sigma
     return Card(
         name=config.name,
         task=said.task,
         modality=said.modality,
-        input="none" if config.degradation.target == "none" and config.diffusion.state != "upscale" else "volume",
+        input="none" if degradation.target == "none" and config.diffusion.state != "upscale" else "volume",
         version=said.version,
         summary=said.summary,
         network=NetworkSpec(unet=unet, **network),
@@ -86,6 +87,7 @@ def make_card(config: TrainingConfig, recipe: dict[str, Any], figures: dict[str,
             spacing_mm=said.spacing_mm,
             slice_spacing_mm=said.slice_spacing_mm,
             min_slices=said.min_slices,
+            correlated_noise=degradation.target == "ct_low_dose" or degradation.correlated > 0,
         ),
         resolution=None if config.resolution is None else config.resolution.spec,
         synthesis=synthesis_spec(config),

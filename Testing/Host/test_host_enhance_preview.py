@@ -147,6 +147,18 @@ def test_off_leaves_the_views_and_the_scene_as_they_were(panel: Any) -> None:
     assert slicer.mrmlScene.GetNumberOfNodes() == nodes
 
 
+def test_a_scene_is_saved_as_it_is_without_the_preview(panel: Any) -> None:
+    import slicer
+
+    hand.set_value(panel.ui.previewCheckBox, True)
+    shown(panel)
+    composite = slicer.app.layoutManager().sliceWidget("Red").mrmlSliceCompositeNode()
+    slicer.mrmlScene.InvokeEvent(slicer.mrmlScene.StartSaveEvent)
+    assert composite.GetForegroundVolumeID() is None
+    assert not [n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "preview" in n.GetName()]
+    shown(panel)  # and is there again
+
+
 @pytest.mark.parametrize(("view", "axis"), [("Red", 0), ("Green", 1), ("Yellow", 2)])
 def test_the_region_is_a_slab_along_the_axis_that_a_view_looks_along(panel: Any, view: str, axis: int) -> None:
     import slicer

@@ -226,6 +226,7 @@ CASES = {
     "markups by another ending": (lambda mask, folder, **_: [mask, "--regions", folder / "r.json"], USAGE, "mrk.json"),
     "a picture by another ending": (lambda mask, folder, **_: [mask, "--figure", folder / "f.gif"], USAGE, ".png"),
     "a map without a search": (lambda mask, folder, **_: [mask, "--map", folder / "m.nii.gz"], USAGE, "searched"),
+    "a map as DICOM": (lambda mask, folder, **_: [mask, "--saliency", folder / "s"], USAGE, "a map is no DICOM image"),
     "maps of several scans": (lambda mask, folder, **_: [mask, mask, "--saliency", folder / "s.nii.gz"], USAGE, "one by one"),
     "two results at one place": (two_results_at_one_place, USAGE, "same place"),
     "a result on the input": (result_on_the_input, OUTPUT, "is an input, which"),

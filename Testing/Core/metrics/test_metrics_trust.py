@@ -11,8 +11,9 @@ from DiffusionCore.degradation import rician
 from DiffusionCore.errors import UsageError
 from DiffusionCore.metrics import Trust, trust
 from DiffusionCore.metrics.noise_estimate import NoiseEstimate
+from DiffusionCore.metrics.trust_bias import Amount, Bias
 from DiffusionCore.metrics.trust_uncertainty import Sureness
-from DiffusionCore.metrics.trust_words import range_findings, structure_findings, uncertainty_findings
+from DiffusionCore.metrics.trust_words import bias_findings, range_findings, structure_findings, uncertainty_findings
 from DiffusionCore.volume import Volume
 
 NOISE = NoiseEstimate(20.0, "rician")
@@ -115,3 +116,11 @@ def test_uncertainty_says_whether_it_was_calibrated():
 
 def test_what_is_out_of_range_is_an_alarm_each():
     assert [finding.alarm for finding in range_findings(["spacing", "noise"])] == [True, True]
+
+
+def test_a_change_too_small_to_be_one_is_not_told_to_its_digits():
+    mean = Amount("mean in tissue", "grey levels", 150.0, 149.7)
+    volumes = (Amount("all tissue", "mL", 1077.0, 1076.99), Amount("bright tissue", "mL", 562.0, 565.0))
+    said = [finding.sentence for finding in bias_findings(Bias(mean, volumes))]
+    assert said[1] == "all tissue: 1077 mL before, 1077 mL after (under 0.01 %)"
+    assert said[2] == "bright tissue: 562 mL before, 565 mL after (+0.53 %)"

@@ -105,6 +105,12 @@ def test_a_noise_estimate_that_is_not_sure_says_so():
     )
 
 
+def test_correlated_noise_is_no_concern_of_a_model_that_knows_it():
+    correlated = NoiseEstimate(sigma=40.0, kind="rician", correlated=True)
+    assert len(warned(scan(), noise=correlated)) == 1
+    assert warned(scan(), noise=correlated, correlated_noise=True) == ()
+
+
 def test_the_field_of_view_is_the_longest_side():
     assert warned(scan((8, 9, 20)), extent_mm=Range(low=10, high=20)) == ()
     assert warned(scan((8, 9, 30)), extent_mm=Range(low=10, high=20)) == (
