@@ -160,6 +160,7 @@ def test_what_slicer_runs_imports_nothing_that_is_neither_slicers_nor_asked_for(
     alone = (
         "metrics/distribution.py",
         "metrics/embedding.py",
+        "progress.py",  # its bar is for terminals
         "report/movie.py",
     )  # for benchmarks and the command line
     core = ROOT / "DiffusionCore"
