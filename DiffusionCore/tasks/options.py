@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import UsageError
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
 MAX_SEED = 2**63 - 1
 
 # Headings of the command line's help and of the panel.
 INPUT, MACHINE, OUTPUT = ({"group": name} for name in ("input", "machine", "output"))
+
+Own = TypeVar("Own", bound="Options")
 
 
 class Options(BaseModel):
@@ -24,7 +23,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
 
-    def moved(self, staged: Mapping[Path, Path]) -> Self:
+    def moved(self: Own, staged: Mapping[Path, Path]) -> Own:
         """The same with every path that `staged` knows as the one that it gives (`volume.together`)."""
         known = {name: staged[value] for name, value in self if isinstance(value, Path) and value in staged}
         return self.model_copy(update=known)
