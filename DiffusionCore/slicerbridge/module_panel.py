@@ -43,7 +43,7 @@ class ModulePanel(VTKObservationMixin, ABC):
         self._installing = False
         self._show_later: Callable[[], None] | None = None
         self._gui_tag: Any = None
-        self._observed: dict[str, Any] = {}
+        self._observed: dict[str, tuple[Any, Sequence[int]]] = {}  # node and tags by role
         self.controls = JobControls(
             self.worker, ui.applyButton, ui.stateLabel, ui.progressBar, ui.detailsButton, self.apply, self.refresh
         )
@@ -137,24 +137,25 @@ class ModulePanel(VTKObservationMixin, ABC):
 
     def follow_nodes(self) -> bool:
         """Refresh when the input or the box changes, and no longer when another does; gives whether the input is another."""
-        self.observe("box", None if self.parameters is None else self.parameters.roi, BOX_EVENTS, self._changed)
-        another = self.observe("input", self.input_node(), self.input_events, self._changed)
+        self.observe("box", None if self.parameters is None else self.parameters.roi, BOX_EVENTS)
+        another = self.observe("input", self.input_node(), self.input_events)
         if another:
             self.scans.forget()
         return another
 
-    def observe(self, role: str, node: Any, events: Sequence[Any], action: Callable[..., None]) -> bool:
-        """Let `action` follow what happens to the node that has a role, and no longer to the one that had it; gives whether
-        it is another. Roles that one node may have at once need actions of their own."""
-        before = self._observed.get(role)
+    def observe(self, role: str, node: Any, events: Sequence[Any]) -> bool:
+        """Refresh at what happens to the node that has a role, and no longer at what happens to the one that had it; gives
+        whether it is another."""
+        before, tags = self._observed.get(role, (None, ()))
         if node is before:
             return False
-        for event in events:
-            if before is not None:
-                self.removeObserver(before, event, action)
-            if node is not None:
-                self.addObserver(node, event, action)
-        self._observed[role] = node
+        for tag in tags:
+            before.RemoveObserver(tag)
+        # not by Slicer's mixin, which goes on to hold a node that it does not observe any more, and with it its voxels
+        self._observed[role] = (
+            node,
+            () if node is None else [node.AddObserver(event, self._changed) for event in events],
+        )
         return True
 
     def _place_box(self, roi: Any) -> None:

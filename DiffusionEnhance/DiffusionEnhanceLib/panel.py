@@ -101,7 +101,7 @@ class EnhancePanel(ModulePanel):
         if self.follow_nodes():
             self._show_newest_result()
         result = None if parameters is None else parameters.resultVolume
-        self.observe("result", result, RESULT_EVENTS, self._result_changed)
+        self.observe("result", result, RESULT_EVENTS)
         self.input.show(parameters)
         look = self.input.look
         ahead = self.outlook()
@@ -122,9 +122,6 @@ class EnhancePanel(ModulePanel):
         made = list(results_of(self.input_node()))
         if made and part(self.parameters.resultVolume, INPUT) is not self.input_node():
             self.parameters.resultVolume = made[-1]
-
-    def _result_changed(self, _caller: Any = None, _event: Any = None) -> None:
-        self._changed()
 
     def outlook(self) -> Outlook:
         """What would be run, or why nothing can be."""

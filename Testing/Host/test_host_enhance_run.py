@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -112,6 +113,19 @@ def test_cancel_half_way_leaves_nothing_and_the_next_run_works(panel: Any, head:
     hand.click(panel.ui.quickButton)
     panel_hand.apply(panel)
     assert panel.ui.stateLabel.text == "finished"
+
+
+def test_a_result_that_is_removed_gives_its_memory_back(panel: Any) -> None:
+    from DiffusionCore.slicerbridge.results import remove_result
+
+    panel_hand.apply(panel)
+    gone: list[bool] = []
+    panel.parameters.resultVolume.AddObserver("DeleteEvent", lambda *_event: gone.append(True))
+    hand.click(panel.ui.formerLayoutButton)
+    remove_result(panel.parameters.resultVolume)
+    panel_hand.apply(panel)
+    gc.collect()
+    assert gone
 
 
 def test_another_input_chosen_while_it_runs_does_not_get_the_result(panel: Any, head: Any) -> None:
