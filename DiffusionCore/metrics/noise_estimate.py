@@ -40,6 +40,11 @@ class NoiseEstimate:
     spectrum: npt.NDArray[np.float64] | None = None
     map_places: tuple[npt.NDArray[np.float64], ...] | None = None
 
+    @property
+    def least(self) -> float:
+        """The deviation that the noise has at least: of its finest sub-band where that was measured, else `sigma`."""
+        return self.sigma if self.lower is None else self.lower
+
     def sigma_map(self, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
         """Noise level at every voxel of a (K, J, I) grid over the same box; even if there is no map."""
         if self.map is None or self.map_places is None:

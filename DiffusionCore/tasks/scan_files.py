@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,15 +113,13 @@ def check_together(options: SamplingOptions, files: FileOptions) -> None:
             "--all-frames goes with none of --frame, --reference, --uncertainty, --trust-map, --figure and --html"
         )
     for place in (path for name, path in files.extras().items() if name in MAPS):
-        if output_format(place) == DICOM:
-            raise UsageError(f"{place.name}: a map is no DICOM image; give it the suffix .nii.gz, .nrrd or .mha")
+        check_map_format(place)
 
 
-def check_map_place(place: Path, *, overwrite: bool, inputs: Sequence[Path]) -> None:
-    """Raise what writing a map would raise about its place; nothing is touched."""
+def check_map_format(place: Path) -> None:
+    """Raise `UsageError` where a map would be written as DICOM."""
     if output_format(place) == DICOM:
         raise UsageError(f"{place.name}: a map is no DICOM image; give it the suffix .nii.gz, .nrrd or .mha")
-    check_output(place, overwrite=overwrite, inputs=inputs)
 
 
 def check_grids(volume: Volume, target: Path, files: FileOptions, *, force: bool) -> None:

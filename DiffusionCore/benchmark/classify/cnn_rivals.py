@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from DiffusionCore.benchmark.classify.datasets import Cases, Dataset
 from DiffusionCore.benchmark.classify.record import Facts, Predict
+from DiffusionCore.classification.gradients import leave_out_broken
 from DiffusionCore.metrics.calibration import LEAST_PROBABILITY
 from DiffusionCore.metrics.classifier import Predictions, auc
 from DiffusionCore.progress import Progress
@@ -114,14 +115,6 @@ def train_cnn(
     parameters = sum(p.numel() for p in network.parameters())
     facts = Facts(cpu_minutes=state["spent"] / 60, parameters=parameters, note=note, steps=state["step"])
     return lambda images: probabilities(network, images), facts
-
-
-def leave_out_broken(network: nn.Module) -> None:
-    """Forget gradients that are not finite, as our own training does: oneDNN's in bfloat16 are NaN once in some hundred
-    steps where a convolution has but a few voxels, and one such step would end all learning."""
-    for parameter in network.parameters():
-        if parameter.grad is not None and not parameter.grad.isfinite().all():
-            parameter.grad = None
 
 
 def cycle(share: float) -> float:

@@ -35,6 +35,11 @@ def others_now(seconds: float = 1.0) -> float | None:
     return watch.read()[1]
 
 
+def disturbs(others: float | None) -> bool:
+    """Whether so many processors for other work make a timing too long; not where the system does not tell."""
+    return others is not None and others > UNDISTURBED
+
+
 def busy_seconds() -> float | None:
     """Processor seconds that the machine has spent on anything since it was started; None where it does not tell."""
     try:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from DiffusionCore.benchmark.rivals.method import Array, Method, NoisyScan, Parameters
-from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED, Stopwatch
+from DiffusionCore.benchmark.rivals.other_work import Stopwatch, disturbs
 from DiffusionCore.errors import Cancelled
 from DiffusionCore.volume.atomic import atomic_file
 
@@ -37,7 +37,7 @@ class Output:
     @property
     def disturbed(self) -> bool:
         """Whether `seconds` was taken beside other work, and is longer than the method needs."""
-        return self.others is not None and self.others > UNDISTURBED
+        return disturbs(self.others)
 
 
 def output_of(
@@ -76,7 +76,7 @@ def output_of(
 def is_kept(method: Method, scan: NoisyScan, parameters: Parameters, folder: Path, *, retime: bool = False) -> bool:
     """Whether `output_of` would only read."""
     record = _record(folder / output_key(method, scan, parameters))
-    return record is not None and not (retime and (record.get("others") or 0.0) > UNDISTURBED)
+    return record is not None and not (retime and disturbs(record.get("others")))
 
 
 def output_key(method: Method, scan: NoisyScan, parameters: Parameters) -> str:

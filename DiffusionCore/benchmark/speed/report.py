@@ -7,7 +7,7 @@ from pathlib import Path
 
 from DiffusionCore.benchmark.markdown_table import markdown_table
 from DiffusionCore.benchmark.report_files import write_csv, write_figure, write_text
-from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED
+from DiffusionCore.benchmark.rivals.other_work import disturbs
 from DiffusionCore.benchmark.speed.goals import GIB, Row, gigabytes, size
 from DiffusionCore.benchmark.speed.measured import Enhancement, Machine, Measured, Pass
 from DiffusionCore.benchmark.speed.reference import CLAIMED_SECONDS, PEAK, REACHED, ReferenceCost
@@ -35,7 +35,7 @@ def markdown(found: Measured, rows: Sequence[Row], cost: ReferenceCost) -> str:
     ]
     if found.quick:
         parts.append("**A quick run on small scans, to try the command: none of its figures says anything.**")
-    if found.machine.others is not None and found.machine.others > UNDISTURBED:
+    if disturbs(found.machine.others):
         parts.append(
             f"**Other work took {found.machine.others:.1f} processors at the start: the seconds are too long; "
             "ratios suffer less.**"

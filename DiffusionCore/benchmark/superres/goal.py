@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from DiffusionCore.benchmark.denoise.gates import Verdict
-from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED, others_now
+from DiffusionCore.benchmark.rivals.other_work import disturbs, others_now
 from DiffusionCore.benchmark.speed.input import clean_head
 from DiffusionCore.benchmark.speed.process import run_python
 from DiffusionCore.volume import write_volume
@@ -43,7 +43,7 @@ class SpeedRow:
     @property
     def disturbed(self) -> bool:
         """Whether `seconds` is longer than the command needs."""
-        return self.others is not None and self.others > UNDISTURBED
+        return disturbs(self.others)
 
     @property
     def size(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED
+from DiffusionCore.benchmark.rivals.other_work import disturbs
 from DiffusionCore.benchmark.superres.cases import Case, Given
 from DiffusionCore.benchmark.superres.methods import Method
 from DiffusionCore.degradation import lowered
@@ -54,7 +54,7 @@ class Row:
     @property
     def disturbed(self) -> bool:
         """Whether `seconds` is longer than the method needs."""
-        return self.others is not None and self.others > UNDISTURBED
+        return disturbs(self.others)
 
 
 def rows_of(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from DiffusionCore.benchmark.rivals.learned import code_checksum
-from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED, Stopwatch
+from DiffusionCore.benchmark.rivals.other_work import Stopwatch, disturbs
 from DiffusionCore.benchmark.synthesis.real import HEIGHT
 from DiffusionCore.errors import ModelError
 from DiffusionCore.models import Model, load_model
@@ -88,8 +88,7 @@ class Timed:
 
     def __str__(self) -> str:
         """In brackets where other work makes it longer than it need be."""
-        disturbed = self.others is not None and self.others > UNDISTURBED
-        return f"({self.seconds:.3g})" if disturbed else f"{self.seconds:.3g}"
+        return f"({self.seconds:.3g})" if disturbs(self.others) else f"{self.seconds:.3g}"
 
 
 @dataclass(frozen=True, eq=False)

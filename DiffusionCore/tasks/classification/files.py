@@ -16,14 +16,14 @@ from ...progress import Progress
 from ...report import write_json
 from ...report.classification import check_picture, write_classification
 from ...report.markups import ENDING, write_markups
-from ...volume import Volume, check_series_place, read_volume, same_file, write_volume
+from ...volume import Volume, check_output, check_series_place, read_volume, same_file, write_volume
 from ...volume.atomic import atomic_file, check_place
 from ...volume.dicom_derivation import DerivationRecord
 from ...volume.dicom_segmentation import SegmentMap, check_segmentation, write_segmentations
 from ...volume.formats import DICOM, input_format
 from ...volume.geometry import to_ijk
 from ...volume.together import all_or_nothing
-from ..scan_files import check_map_place, parse_roi, read_mask
+from ..scan_files import check_map_format, parse_roi, read_mask
 from .classify import ClassifyResult, classify
 from .options import ClassifyFileOptions, ClassifyOptions
 
@@ -136,7 +136,8 @@ def check_places(sources: Sequence[Path], files: ClassifyFileOptions) -> None:
         if name == "segmentation":
             check_series_place(place, overwrite=files.overwrite, inputs=sources)
         elif name in VOLUMES:
-            check_map_place(place, overwrite=files.overwrite, inputs=sources)
+            check_map_format(place)
+            check_output(place, overwrite=files.overwrite, inputs=sources)
         else:
             check_place(place.absolute(), files.overwrite)
         if any(same_file(place, source) for source in sources):

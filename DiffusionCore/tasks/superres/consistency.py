@@ -65,8 +65,7 @@ def make_consistent(
 
     difference = y - lowered(x, lowering)
     before = size(difference)
-    least = noise.sigma if noise.lower is None else noise.lower
-    own = least / normalisation.scale / unit if noise.reliable else None
+    own = noise.least / normalisation.scale / unit if noise.reliable else None
     left = min(own or 0.0, before, MOST_NOISE)
     share = weight * (1 - left / before) if before > 0 else 0.0
     if share == 0:

@@ -60,8 +60,7 @@ def thickness_concerns(volume: Volume, stages: Sequence[Stage]) -> list[tuple[st
 
 def noise_concerns(volume: Volume, card: Card, noise: NoiseEstimate) -> list[tuple[str, str]]:
     """Whether there is more noise than the model was trained on; by its lower bound, since estimates hold anatomy."""
-    least = noise.sigma if noise.lower is None else noise.lower
-    sigma = least / normalisation_for(volume, card.normalisation).scale
+    sigma = noise.least / normalisation_for(volume, card.normalisation).scale
     high = card.valid.sigma_normalised.high
     if sigma <= 1.2 * high:
         return []

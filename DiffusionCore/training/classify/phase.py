@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from ...classification.gradients import leave_out_broken
 from ...metrics.classifier import Predictions, auc
 from ..clock import CLOCKS
 from ..network import wants_bf16
@@ -76,11 +77,8 @@ class Phase(pl.LightningModule, ABC):
         return loss
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        # oneDNN's bfloat16 gradients of convolutions over a few voxels are NaN once in some hundred steps (torch 2.13)
-        broken = [p for p in self.network.parameters() if p.grad is not None and not torch.isfinite(p.grad).all()]
-        for parameter in broken:
-            parameter.grad = None
-        self.log("gradients_left_out", float(len(broken)), on_step=False, on_epoch=True, reduce_fx="sum")
+        left_out = leave_out_broken(self.network)
+        self.log("gradients_left_out", float(left_out), on_step=False, on_epoch=True, reduce_fx="sum")
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
