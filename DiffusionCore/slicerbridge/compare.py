@@ -10,8 +10,9 @@ import qt
 from slicer import util
 
 from .layouts import copy_window, slice_node
-from .nodes import VTK_TYPES, remove_node
+from .nodes import remove_node
 from .overlays import background, hidden_volume, ijk_to_ras, overlay, place_in
+from .voxel_memory import VTK_TYPES, empty, set_voxels
 
 BLINK_MILLISECONDS = 500  # one change; slower than the three flashes a second that can do harm
 
@@ -30,7 +31,9 @@ class Wipe:
         self.node.CopyOrientation(after)
         dtype = np.result_type(self.before, self.after)
         copy_window(after, self.node)  # before the voxels: an automatic window would first look at all of them
-        util.updateVolumeFromArray(self.node, self.after.astype(dtype if dtype in VTK_TYPES else np.float64))
+        voxels = empty(self.after.size, dtype if dtype in VTK_TYPES else np.dtype(np.float64)).reshape(self.after.shape)
+        voxels[...] = self.after
+        set_voxels(self.node, voxels)
         background(self.views, self.node)
 
     def move(self, percent: float) -> None:

@@ -13,11 +13,10 @@ from ..errors import InputError
 from ..volume import Volume
 from .overlays import ijk_to_ras
 from .recognise import DICOM_UIDS, modality_of
+from .voxel_memory import VTK_TYPES, set_voxels
 
 MODALITY = "DiffusionCore.modality"  # attribute of the nodes made here
 LABEL_CLASS = "vtkMRMLLabelMapVolumeNode"
-# What VTK holds and Slicer writes; the rest is turned into the next of these that loses nothing.
-VTK_TYPES = tuple(np.dtype(name) for name in ("u1", "i1", "u2", "i2", "i4", "f4", "f8"))
 
 
 def volume_from_node(node: Any, *, harden: bool = False) -> Volume:
@@ -49,7 +48,9 @@ def volume_from_node(node: Any, *, harden: bool = False) -> Volume:
 
 
 def node_from_volume(volume: Volume, name: str, *, like: Any = None) -> Any:
-    """A new volume node of the scene with the volume's voxels (copied once) and matrix; a label map's for "LABEL".
+    """A new volume node of the scene with the volume's voxels and matrix; a label map's for "LABEL".
+
+    Voxels that came from the worker become the node's own, others are copied.
 
     It is found beside `like` in the subject hierarchy, in the same study, and is shown with its window, level and colours.
     A node of another scene or of none, such as a sequence's frame, lends its window only.
@@ -62,7 +63,7 @@ def node_from_volume(volume: Volume, name: str, *, like: Any = None) -> Any:
     matrix.DeepCopy(volume.ijk_to_ras.ravel())
     node.SetIJKToRASMatrix(matrix)
     _show_like(node, like)  # before the voxels: an automatic window would first look at all of them
-    util.updateVolumeFromArray(node, voxels)
+    set_voxels(node, voxels)
     node.SetAttribute(MODALITY, volume.modality)
     if like is not None and like.GetScene() is slicer.mrmlScene:
         place_beside(node, like)
@@ -119,7 +120,7 @@ def _modality(node: Any, voxels: np.ndarray) -> tuple[str, str]:
 
 
 def _for_vtk(voxels: np.ndarray) -> np.ndarray:
-    """The voxels in a type that VTK holds."""
+    """The voxels in a type that VTK holds, the next that loses nothing."""
     native = voxels.dtype.newbyteorder("=")
     if native in VTK_TYPES:
         return voxels.astype(native, copy=False)

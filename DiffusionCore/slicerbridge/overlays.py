@@ -12,6 +12,7 @@ from slicer import util
 from ..volume.geometry import to_ijk
 from .colours import difference_colours, spread_colours
 from .layouts import composite_node
+from .voxel_memory import empty
 
 PIECE = 1 << 22  # voxels computed at once: some ten milliseconds
 
@@ -46,7 +47,7 @@ def difference_of(before: Any, after: Any) -> np.ndarray:
     """After minus before where both are, float32, in the scan's units."""
     old = util.arrayFromVolume(before)[place_in(before, after)]
     new = util.arrayFromVolume(after)
-    found = np.empty(new.shape, np.float32)
+    found = empty(new.size, np.dtype(np.float32)).reshape(new.shape)
     step = max(PIECE // max(new[0].size, 1), 1)
     for k in range(0, len(new), step):
         np.subtract(new[k : k + step], old[k : k + step], out=found[k : k + step], dtype=np.float32)

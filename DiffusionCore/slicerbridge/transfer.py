@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import DiffusionCoreError
 from ..volume import Volume
 from ..volume.array_file import read_array, write_array
+from .voxel_memory import empty
 
 
 class Transfer:
@@ -99,7 +100,8 @@ def with_arrays(value: Any, folder: Path, like: Volume | None) -> Any:
     if set(value) == {"volume"} and is_file(value["volume"]):
         given = value["volume"]
         meta = {**({} if like is None else like.meta), **given.get("meta", {})}
-        return Volume(read_array(folder / given["file"]), np.array(given["matrix"]), given["modality"], meta)
+        voxels = read_array(folder / given["file"], empty)
+        return Volume(voxels, np.array(given["matrix"]), given["modality"], meta)
     if set(value) == {"array"} and is_file(value["array"]):
         return read_array(folder / value["array"]["file"])
     return {name: with_arrays(part, folder, like) for name, part in value.items()}

@@ -7,6 +7,7 @@ mapped, so that a full disk is an error and not a signal that ends the process.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,15 +51,18 @@ def map_array(path: Path) -> np.ndarray:
     return array
 
 
-def read_array(path: Path) -> np.ndarray:
-    """The array of an .npy file in memory of its own, after which the file may go. Raises `InputError`."""
+def read_array(path: Path, empty: Callable[[int, np.dtype], np.ndarray] = np.empty) -> np.ndarray:
+    """The array of an .npy file in memory of its own, after which the file may go. Raises `InputError`.
+
+    empty  gives memory for so many values of a type, (count,)
+    """
     mapped = map_array(path)
-    array = np.empty(mapped.shape, mapped.dtype, order="F" if np.isfortran(mapped) else "C")
-    flat = array.reshape(-1, order="A").view(np.uint8).data
+    values = empty(mapped.size, mapped.dtype)
+    flat = values.view(np.uint8).data
     with path.open("rb") as file:
         file.seek(mapped.offset)
         for first in range(0, len(flat), CHUNK):
             part = flat[first : first + CHUNK]
             if file.readinto(part) != len(part):
                 raise InputError(f"the voxels in {path.name} end too soon")
-    return array
+    return values.reshape(mapped.shape, order="F" if np.isfortran(mapped) else "C")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,30 @@ def test_whole_numbers_that_no_type_holds_are_refused(host: Any) -> None:
     voxels = np.full((2, 2, 2), 2**60 + 1)
     with pytest.raises(InputError, match="too large"):
         node_from_volume(Volume(voxels, np.eye(4), "MR"), "scan")
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "i4", "f4", "f8"])
+def test_what_the_worker_answers_becomes_the_nodes_own_memory_without_a_copy(
+    host: Any, tmp_path: Path, dtype: str
+) -> None:
+    from slicer import util
+
+    from DiffusionCore.slicerbridge.nodes import node_from_volume
+    from DiffusionCore.slicerbridge.voxel_memory import empty
+    from DiffusionCore.volume.array_file import read_array, write_array
+
+    voxels = np.abs(VOXELS).astype(dtype)
+    write_array(tmp_path / "answer.npy", voxels)
+    answer = Volume(read_array(tmp_path / "answer.npy", empty), np.eye(4), "MR")
+    first, second = (node_from_volume(answer, name) for name in ("first", "second"))
+    assert np.shares_memory(util.arrayFromVolume(first), answer.voxels)
+    assert not np.shares_memory(util.arrayFromVolume(second), answer.voxels), "two nodes never share voxels"
+    for node in (first, second):
+        np.testing.assert_array_equal(util.arrayFromVolume(node), voxels)
+        assert util.arrayFromVolume(node).dtype == voxels.dtype
+        assert node.GetImageData().GetDimensions() == (6, 5, 4)
+    part = Volume(read_array(tmp_path / "answer.npy", empty)[1:3], np.eye(4), "MR")
+    np.testing.assert_array_equal(util.arrayFromVolume(node_from_volume(part, "part")), voxels[1:3])
 
 
 def test_the_voxels_are_the_nodes_own_memory_and_cannot_be_written(host: Any) -> None:
