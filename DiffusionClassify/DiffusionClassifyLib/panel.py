@@ -96,4 +96,4 @@ class ClassifyPanel(ModulePanel):
         def told(files: list[str]) -> None:
             say_written(files, folder)
 
-        self.run([report_job(parameters.result, self.scans, parameters.modality, folder, told)])
+        self.run([report_job(parameters.result, self.scans, folder, told)])

@@ -22,16 +22,19 @@ from DiffusionCore.volume import Volume
 
 MAP, REGION = "DiffusionCore.map", "DiffusionCore.region"
 STRUCTURE = "DiffusionCore.structure"  # attribute: the segment or label that was classified
+CHOSEN = "DiffusionCore.modality_chosen"  # attribute: what a person said that the scan is; "" for what it says itself
 COLUMNS = ("class", "probability", "nine in ten samples")
 KEPT = ("answer", "abstained", "warnings", "provenance")
 
 
-def keep_classification(name: str, source: Any, structure: str, values: Mapping[str, Any]) -> Any:
-    """Put what `classify` answered beside its input in the scene; gives the table's node."""
+def keep_classification(name: str, source: Any, structure: str, modality: str, values: Mapping[str, Any]) -> Any:
+    """Put what `classify` answered beside its input in the scene; gives the table's node. `structure` and `modality` are
+    what was chosen for it, and what its report is written with."""
     found = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", slicer.mrmlScene.GenerateUniqueName(name))
     name = found.GetName()
     fill_table(found, probability_rows(values["probabilities"]), COLUMNS)
     found.SetAttribute(STRUCTURE, structure)
+    found.SetAttribute(CHOSEN, modality)
     set_part(found, INPUT, source)
     searched = isinstance(values.get("probability_map"), Volume)
     shown = values["probability_map"] if searched else values.get("saliency")

@@ -16,7 +16,7 @@ from DiffusionCore.slicerbridge.segments import volume_from_segment
 
 from .choices import classify_options
 from .look import SEGMENTATION, InputLook, changed_at, is_outline
-from .results import MAP, STRUCTURE, answer_of, keep_classification
+from .results import CHOSEN, MAP, STRUCTURE, answer_of, keep_classification
 
 
 def volume_of(node: Any, structure: str, scans: Scans, modality: str = "") -> Any:
@@ -52,7 +52,7 @@ def classify_job(parameters: Any, look: InputLook, folder: Path, scans: Scans, d
             raise RuntimeError(GONE)
         if changed_at(node) != seen:
             values = {**values, "warnings": [*values.get("warnings", ()), CHANGED]}
-        done(keep_classification(f"{name} classified", node, structure, values))
+        done(keep_classification(f"{name} classified", node, structure, modality, values))
 
     return Job(node.GetName(), "classify", options, volumes, finished)
 
@@ -64,7 +64,7 @@ def structure_of(parameters: Any, look: InputLook) -> str:
     return next(iter(look.structures), "")
 
 
-def report_job(result: Any, scans: Scans, modality: str, folder: str, told: Callable[[list[str]], None]) -> Job:
+def report_job(result: Any, scans: Scans, folder: str, told: Callable[[list[str]], None]) -> Job:
     """The job that writes a result's report into a folder; `told` is given the names of the files."""
     kept = answer_of(result)
     searched = kept.pop("searched")
@@ -73,7 +73,8 @@ def report_job(result: Any, scans: Scans, modality: str, folder: str, told: Call
         source = part(result, INPUT)
         if source is None:
             raise RuntimeError("what this result was made from is gone; there is nothing to show it on")
-        found = {"volume": volume_of(source, result.GetAttribute(STRUCTURE) or "", scans, modality)}
+        structure, modality = (result.GetAttribute(name) or "" for name in (STRUCTURE, CHOSEN))
+        found = {"volume": volume_of(source, structure, scans, modality)}
         shown = part(result, MAP)
         if shown is not None:
             found["map"] = volume_from_node(shown)

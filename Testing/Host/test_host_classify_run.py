@@ -270,6 +270,19 @@ def test_a_report_of_three_files(host: Any, outlined: Any, tmp_path: Path) -> No
     assert len(report["regions"]) == outlined.ui.regionsList.count
 
 
+@pytest.mark.parametrize("chosen", ["CT", ""])
+def test_a_report_takes_the_scan_for_what_it_was_classified_as_whatever_is_chosen_now(panel: Any, chosen: str) -> None:
+    from DiffusionClassifyLib.results import keep_classification
+    from DiffusionClassifyLib.runs import report_job
+
+    head = panel_hand.small_head("MRHeadReference")
+    values = {"probabilities": [], "regions": [], "answer": "", "abstained": "", "warnings": [], "provenance": {}}
+    result = keep_classification("Head classified", head, "", chosen, values)
+    hand.set_value(panel.ui.modalityCombo, "MR" if chosen else "CT")
+    job = report_job(result, panel.scans, "", lambda files: None)
+    assert job.volumes()["volume"].modality == (chosen or "MR")
+
+
 def test_a_result_comes_back_with_the_scene(host: Any, outlined: Any, tmp_path: Path) -> None:
     from DiffusionClassifyLib.results import MAP, regions_of
 

@@ -51,7 +51,7 @@ def panel(host: Any, classifiers: Any) -> Any:
     panel = classify_hand.open_panel(host)
     from DiffusionClassifyLib.results import keep_classification
 
-    panel.done(keep_classification("Head classified", head, "", answer(head)))
+    panel.done(keep_classification("Head classified", head, "", "", answer(head)))
     hand.run_for(0.1)
     return panel
 
