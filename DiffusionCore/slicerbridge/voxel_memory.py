@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import slicer
 import vtk
 from slicer import util
 from vtk.util.numpy_support import get_vtk_array_type, vtk_to_numpy
@@ -29,26 +30,28 @@ def empty(count: int, dtype: np.dtype) -> np.ndarray:
 
 
 def set_voxels(node: Any, voxels: np.ndarray) -> None:
-    """Give a volume node voxels (K, J, I) of a type that VTK has: `empty` memory becomes its own, other is copied."""
-    image = _image_of(voxels)
-    if image is None:
+    """Give a new volume node voxels (K, J, I) of a type that VTK has: `empty` memory becomes its own, other is copied."""
+    array = _array_of(voxels)
+    if array is None:
         util.updateVolumeFromArray(node, voxels)
-    else:
-        node.SetAndObserveImageData(image)
+        return
+    image = vtk.vtkImageData()
+    node.SetAndObserveImageData(image)  # while it is empty: an automatic window would look at all of the voxels here
+    image.SetDimensions(*reversed(voxels.shape))
+    image.GetPointData().SetScalars(array)
+    node.StorableModified()
+    node.Modified()
+    node.InvokeEvent(slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, node)
 
 
-def _image_of(voxels: np.ndarray) -> Any:
-    """The vtkImageData of voxels (K, J, I) that lie in memory of VTK's, without a copy; None of others, and of those that
-    an image has already: two nodes never share voxels."""
+def _array_of(voxels: np.ndarray) -> Any:
+    """The vtkDataArray whose memory voxels lie in, all of it and in its order; None of others, and where an image has it
+    already: two nodes never share voxels."""
     memory = voxels
     while isinstance(memory, np.ndarray):
         memory = memory.base
     array = getattr(memory, "obj", memory)
     if not (isinstance(array, vtk.vtkDataArray) and array.GetReferenceCount() == 1 and voxels.flags.c_contiguous):
         return None
-    if array.GetNumberOfValues() != voxels.size or get_vtk_array_type(voxels.dtype) != array.GetDataType():
-        return None
-    image = vtk.vtkImageData()
-    image.SetDimensions(*reversed(voxels.shape))
-    image.GetPointData().SetScalars(array)
-    return image
+    same = array.GetNumberOfValues() == voxels.size and array.GetDataType() == get_vtk_array_type(voxels.dtype)
+    return array if same else None
