@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+TINY = 1e-4  # below it a figure's digits say nothing to a person
+
 
 def plain(value: Any) -> Any:
     """The same content in what JSON knows."""
@@ -36,9 +38,10 @@ def visible(text: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as a person reads it."""
+    """A value as a person reads it; the JSON report has all its digits."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        tiny = 0 < abs(value) < TINY
+        return f"{value:.4g}" if not tiny else f"under {TINY:.4f}" if value > 0 else f"over -{TINY:.4f}"
     if isinstance(value, (list, tuple)):
         return ", ".join(shown(item) for item in value) or "–"
     return "–" if value is None else visible(str(value))

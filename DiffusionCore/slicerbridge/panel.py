@@ -271,8 +271,8 @@ def in_words(error: Exception) -> tuple[str, str]:
 
 def seconds_in_words(seconds: float) -> str:
     """A time that is only about right, as a person says it."""
-    if seconds < 10:
-        return f"{max(seconds, 0.1):.1g} s"
+    if seconds < 1:
+        return f"{max(seconds, 0.1):.1f} s"
     if seconds < 90:
         return f"{round(seconds)} s"
     minutes = seconds / 60

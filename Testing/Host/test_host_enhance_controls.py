@@ -196,7 +196,8 @@ def test_what_runs_in_the_background_is_cancelled_once_as_a_second_cancel_would_
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.04, "0.1 s"), (3.24, "3 s"), (74.4, "74 s"), (200, "3 min"), (9000, "2.5 h")]
+    ("seconds", "words"),
+    [(0.04, "0.1 s"), (0.97, "1.0 s"), (3.24, "3 s"), (9.7, "10 s"), (74.4, "74 s"), (200, "3 min"), (9000, "2.5 h")],
 )
 def test_times_as_a_person_says_them(host: Any, seconds: float, words: str) -> None:
     from DiffusionCore.slicerbridge.panel import seconds_in_words
