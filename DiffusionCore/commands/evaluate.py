@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
     if given.original is not None and (given.mask is not None or given.data_range is not None):
         raise UsageError("--mask and --data-range go with --reference")
     from ..metrics import evaluate, evaluate_without_reference
-    from ..tasks.enhance import check_same_grid
+    from ..tasks.enhance import same_grid
     from ..tasks.scan_files import read_mask
     from ..volume import read_volume
 
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
                 f"{given.scan.name} is {scan.modality}, and what it is compared with is {other.modality}; if that was "
                 "told wrongly from their values, --modality says what both are"
             )
-        check_same_grid(scan, other, "reference" if given.reference else "original")
+        other = same_grid(scan, other, "reference" if given.reference else "original")
         mask = read_mask(given.mask, scan) if given.mask else None
         progress.stage("figures")
         if given.reference:

@@ -12,7 +12,7 @@ from ..errors import InputError, ModelError, Refused
 from ..metrics import NoiseEstimate, Trust, estimate_sigma, evaluate, evaluate_without_reference, trust
 from ..progress import Progress, takes_progress
 from ..volume import Volume
-from ..volume.geometry import crop
+from ..volume.geometry import crop, in_order_of
 from ..volume.intensity import is_constant, normalisation_for
 from .denoise import Prepared, denoise
 from .options import EnhanceOptions, SamplingOptions, parse_options
@@ -77,7 +77,7 @@ def enhance(
     """
     asked = parse_options(EnhanceOptions, **options)
     if reference is not None:
-        check_same_grid(volume, reference, "reference")
+        reference = same_grid(volume, reference, "reference")
     if mask is not None and mask.shape != volume.shape:
         raise InputError("the mask is not on the scan's grid; resample it first")
     ready = ready or prepare(volume, asked, loaded=loaded, progress=progress)
@@ -224,10 +224,13 @@ def given_noise(sigma: float, modality: str) -> NoiseEstimate:
     )
 
 
-def check_same_grid(volume: Volume, other: Volume, what: str) -> None:
-    """Raise `InputError` unless `other` has the scan's voxels at the scan's places, to a hundredth of a millimetre."""
+def same_grid(volume: Volume, other: Volume, what: str) -> Volume:
+    """`other` with its voxels in the scan's order. Raises `InputError` unless they lie at the scan's places, to a hundredth
+    of a millimetre."""
+    other = in_order_of(other, volume)
     if other.shape != volume.shape or not np.allclose(other.ijk_to_ras, volume.ijk_to_ras, rtol=0, atol=1e-2):
         raise InputError(f"the {what} is not on the scan's grid; resample it first")
+    return other
 
 
 def figures(

@@ -25,7 +25,7 @@ from ..volume import (
 from ..volume.atomic import check_place
 from ..volume.formats import DICOM, input_format, output_format
 from ..volume.together import all_or_nothing
-from .enhance import EnhanceResult, check_same_grid, dimensions, enhance, sampling_settings
+from .enhance import EnhanceResult, dimensions, enhance, same_grid, sampling_settings
 from .options import EnhanceOptions, FileOptions, SamplingOptions
 
 if TYPE_CHECKING:
@@ -206,8 +206,7 @@ def enhance_frames(
 
 def read_mask(path: Path, volume: Volume) -> np.ndarray:
     """(K, J, I) bool. Raises `InputError` if it is empty or not on the volume's grid."""
-    mask = read_volume(path, modality="LABEL")
-    check_same_grid(volume, mask, "mask")
+    mask = same_grid(volume, read_volume(path, modality="LABEL"), "mask")
     inside = mask.voxels != 0
     if not inside.any():
         raise InputError(f"{path.name}: the mask is empty; nothing would be enhanced")

@@ -112,9 +112,27 @@ def to_canonical_axes(volume: Volume) -> Volume:
 
     No voxel is changed or moved in the patient: a figure drawn from it has its left where it says.
     """
-    from nibabel.orientations import apply_orientation, inv_ornt_aff, io_orientation
+    from nibabel.orientations import io_orientation
 
-    turns = io_orientation(volume.ijk_to_ras)
+    return _turned(volume, io_orientation(volume.ijk_to_ras))
+
+
+def in_order_of(volume: Volume, like: Volume) -> Volume:
+    """The same scan with its axes permuted and flipped as those of a grid that runs along the same lines: what two
+    programs make of one series often differs in this alone. As it is, where the axes of `like` run elsewhere.
+    """
+    along = np.linalg.inv(direction_cosines(like.ijk_to_ras)) @ direction_cosines(volume.ijk_to_ras)
+    axes = np.abs(along).argmax(axis=0)
+    signs = np.sign(along[axes, np.arange(3)])
+    if sorted(axes) != [0, 1, 2] or (list(axes) == [0, 1, 2] and signs.min() > 0):
+        return volume
+    return _turned(volume, np.stack([axes, signs], axis=1))
+
+
+def _turned(volume: Volume, turns: np.ndarray) -> Volume:
+    """The scan with axes permuted and flipped; row n of `turns` (3, 2) is where axis n of (i, j, k) goes, and 1 or -1."""
+    from nibabel.orientations import apply_orientation, inv_ornt_aff
+
     voxels = apply_orientation(volume.voxels.transpose(2, 1, 0), turns).transpose(2, 1, 0)
     matrix = volume.ijk_to_ras @ inv_ornt_aff(turns, volume.shape[::-1])
     return replace(volume, voxels=voxels, ijk_to_ras=matrix)
@@ -136,6 +154,7 @@ __all__ = [
     "centre",
     "crop",
     "direction_cosines",
+    "in_order_of",
     "is_left_handed",
     "mask_slices",
     "orientation_code",

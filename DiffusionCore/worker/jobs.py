@@ -134,8 +134,7 @@ def mask_of(job: Job) -> np.ndarray | None:
     given = job.volumes.get("mask")
     if given is None:
         return None
-    enhancing.check_same_grid(job.volumes["volume"], given, "mask")
-    inside = given.voxels != 0
+    inside = enhancing.same_grid(job.volumes["volume"], given, "mask").voxels != 0
     if not inside.any():
         raise InputError("the mask is empty; nothing would be enhanced")
     return np.asarray(inside)

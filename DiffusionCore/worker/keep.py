@@ -40,15 +40,13 @@ class ExportJob(Options):
 def run_report(job: Job, _session: Session, progress: Progress) -> dict[str, Any]:
     """Write `stem`.json, .png and .html: all of them or none. Gives their names."""
     from ..report import write_figure, write_json, write_page
-    from ..tasks.enhance import check_same_grid
+    from ..tasks.enhance import same_grid
     from ..volume.together import all_or_nothing
 
     options: ReportJob = job.options
-    before, after = job.volumes["before"], job.volumes["after"]
-    spread, structure = job.volumes.get("uncertainty"), job.volumes.get("structure")
-    for role in ("after", "uncertainty", "structure"):
-        if role in job.volumes:
-            check_same_grid(before, job.volumes[role], role)
+    before = job.volumes["before"]
+    beside = {role: same_grid(before, volume, role) for role, volume in job.volumes.items() if role != "before"}
+    after, spread, structure = beside["after"], beside.get("uncertainty"), beside.get("structure")
     make_folder(options.folder)
     trust = options.content.get("trust")
     json, png, page = (options.folder / f"{options.stem}{ending}" for ending in (".json", ".png", ".html"))

@@ -13,7 +13,7 @@ from ...progress import Progress, takes_progress
 from ...volume import Volume
 from ...volume.intensity import Normalisation, cast_like, normalisation_for
 from ..denoise import check_answer
-from ..enhance import check_same_grid, refuse_kind
+from ..enhance import refuse_kind, same_grid
 from ..options import parse_options
 from .cascade import Stage, axis_groups, chosen_models, plan_cascade
 from .consistency import Consistency, make_consistent
@@ -86,7 +86,7 @@ def super_resolve(
     unsuited = check_resolvable(volume, stages, noise, force=asked.force)
     normalisation = normalisation_for(volume, stages[0].model.card.normalisation)
     if reference is not None:
-        check_same_grid(on_grid(volume, grid, np.zeros(grid.shape, np.uint8)), reference, "reference")
+        reference = same_grid(on_grid(volume, grid, np.zeros(grid.shape, np.uint8)), reference, "reference")
 
     given = normalisation.apply(without_padding(volume))
     lowering = total_lowering(stages, grid, thickness, asked.profile)

@@ -39,6 +39,17 @@ def test_psnr_of_an_error_of_a_hundredth_is_40_db(pair, capsys):
     assert found["RMSE, grey levels"] == pytest.approx(10)
 
 
+@pytest.mark.parametrize("turned", ["clean", "mask"])
+def test_the_same_voxels_in_another_order_are_the_same_grid(pair, capsys, turned):
+    """As where one program reads a DICOM series with its rows from the top, another from the bottom."""
+    words = [pair / "off.nii.gz", "--reference", pair / "clean.nii.gz", "--mask", pair / "mask.nii.gz"]
+    expected = figures(capsys, *words)
+    found = nibabel.load(pair / f"{turned}.nii.gz")
+    nibabel.save(found.as_reoriented([[1, -1], [0, 1], [2, 1]]), pair / "turned.nii.gz")
+    words[2 if turned == "clean" else 4] = pair / "turned.nii.gz"
+    assert figures(capsys, *words) == expected
+
+
 def test_data_range_and_mask(pair, capsys):
     words = (pair / "off.nii.gz", "--reference", pair / "clean.nii.gz", "--mask", pair / "mask.nii.gz")
     found = figures(capsys, *words, "--data-range", 100)

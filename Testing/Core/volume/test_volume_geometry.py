@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from DiffusionCore.errors import UsageError
 from DiffusionCore.volume import Volume
@@ -12,6 +15,7 @@ from DiffusionCore.volume.geometry import (
     centre,
     crop,
     direction_cosines,
+    in_order_of,
     is_left_handed,
     mask_slices,
     orientation_code,
@@ -122,3 +126,34 @@ def test_canonical_axes_of_a_canonical_scan_change_nothing() -> None:
     turned = to_canonical_axes(volume)
     np.testing.assert_array_equal(turned.voxels, volume.voxels)
     np.testing.assert_array_equal(turned.ijk_to_ras, volume.ijk_to_ras)
+
+
+@given(st.permutations([0, 1, 2]), st.tuples(*[st.booleans()] * 3), st.floats(-80, 80), st.floats(-80, 80))
+def test_another_order_of_the_same_voxels_is_undone(
+    order: list[int], flips: tuple[bool, ...], about_z: float, about_x: float
+) -> None:
+    turned = Rotation.from_euler("zx", (about_z, about_x), degrees=True).as_matrix()
+    matrix = np.eye(4)
+    matrix[:3, :3] = turned * (0.5, 0.75, 2)
+    scan = Volume(places().voxels, matrix, "MR")
+    voxels, other = scan.voxels.transpose(order), np.eye(4)
+    axes = [2 - axis for axis in reversed(order)]  # (i, j, k) of what were (k, j, i)
+    other[:3, :3] = matrix[:3, axes]
+    other[:3, 3] = matrix[:3, 3]
+    for axis, flip in enumerate(flips):
+        if flip:
+            voxels = np.flip(voxels, 2 - axis)
+            other[:3, 3] += other[:3, axis] * (voxels.shape[2 - axis] - 1)
+            other[:3, axis] *= -1
+    back = in_order_of(Volume(voxels, other, "MR"), scan)
+    np.testing.assert_array_equal(back.voxels, scan.voxels)
+    np.testing.assert_allclose(back.ijk_to_ras, matrix, atol=1e-9)
+
+
+def test_a_grid_in_the_same_order_already_stays_as_it_is() -> None:
+    scan = places()
+    oblique = np.eye(4)
+    oblique[:3, :3] = Rotation.from_euler("z", 30, degrees=True).as_matrix()
+    for matrix in (oblique, np.diag([1.0, 2, 3, 1]), SKEWED):
+        other = Volume(scan.voxels, matrix, "MR")
+        assert in_order_of(other, Volume(scan.voxels, np.eye(4), "MR")) is other
