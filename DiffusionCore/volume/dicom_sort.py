@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import InputError, UsageError
+from ..errors import InputError
 from .dicom_frames import Frame
 from .dicom_header import number, whole
+from .header import check_frame
 
 # Planes this near each other, or a tenth of a pixel if that is less, are at one place.
 _SAME_PLACE_MM = 0.01
@@ -98,8 +99,7 @@ def choose_volume(volumes: Sequence[tuple[Frame, ...]], reason: str, frame: int 
                 f"choose one with --frame 0 to {len(volumes) - 1}"
             )
         return volumes[0]
-    if not 0 <= frame < len(volumes):
-        raise UsageError(f"--frame must be 0 to {len(volumes) - 1} for this series, got {frame}")
+    check_frame("this series", frame, len(volumes))
     return volumes[frame]
 
 

@@ -57,6 +57,12 @@ def choose_frame(name: str, header: Header, frame: int | None) -> int:
             sizes = f"{file_order(header.shape)}×{header.frames}"
             raise InputError(f"{name}: 4 dimensions ({sizes}); give one volume, e.g. with --frame 0")
         return 0
-    if not 0 <= frame < header.frames:
-        raise UsageError(f"--frame must be 0 to {header.frames - 1} for {name}, got {frame}")
+    check_frame(name, frame, header.frames)
     return frame
+
+
+def check_frame(what: str, frame: int, count: int) -> None:
+    """Raise `UsageError` unless `what` holds a volume of this number."""
+    if not 0 <= frame < count:
+        can = f"be 0 to {count - 1}" if count > 1 else "be left out or 0, as there is one volume"
+        raise UsageError(f"--frame must {can} for {what}, got {frame}")

@@ -251,7 +251,7 @@ def test_options_that_do_not_fit(tmp_path: Path) -> None:
         read_volume(path, series="1")
     with pytest.raises(UsageError, match="--modality must be one of CT, MR, LABEL, OTHER, got XX"):
         read_volume(path, modality="XX")
-    with pytest.raises(UsageError, match="--frame must be 0 to 0"):
+    with pytest.raises(UsageError, match="--frame must be left out or 0, as there is one volume"):
         read_volume(path, frame=1)
     assert read_volume(path, frame=0).shape == VOXELS.shape
 
