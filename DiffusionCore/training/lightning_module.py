@@ -12,6 +12,7 @@ from ..diffusion import Process, forward, loss
 from ..errors import UsageError
 from ..metrics.bootstrap import Blocks, Interval, blocks_of, within_subjects
 from ..networks.denoiser import Denoiser
+from ..networks.gradients import leave_out_broken
 from .clock import CLOCKS
 from .config import OptimiserConfig, TrainingConfig
 from .ema import MovingAverage
@@ -31,8 +32,8 @@ def learning_rate(config: OptimiserConfig, step: int, done: float) -> float:
 class DenoiserTraining(pl.LightningModule):
     """Trains a denoiser on batches of `examples.ExampleSource`; keeps the moving average of its weights.
 
-    Logs `train_loss`, `learning_rate`, `examples_per_second`; `val_psnr` (dB, in tissue, averaged weights) with one
-    `val_psnr/LEVEL` per noise level, or `val_loss` for an unconditional model.
+    Logs `train_loss`, `learning_rate`, `examples_per_second`, `gradients_left_out`; `val_psnr` (dB, in tissue, averaged weights)
+    with one `val_psnr/LEVEL` per noise level, or `val_loss` for an unconditional model.
     """
 
     def __init__(self, config: TrainingConfig, denoiser: Denoiser, process: Process) -> None:
@@ -93,6 +94,10 @@ class DenoiserTraining(pl.LightningModule):
                 "lower optimiser.learning_rate, or with trainer.precision=fp32"
             )
         return value
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        left_out = leave_out_broken(self.denoiser)
+        self.log("gradients_left_out", float(left_out))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from DiffusionCore.benchmark.classify.datasets import Cases, Dataset
 from DiffusionCore.benchmark.classify.record import Facts, Predict
-from DiffusionCore.classification.gradients import leave_out_broken
 from DiffusionCore.metrics.calibration import LEAST_PROBABILITY
 from DiffusionCore.metrics.classifier import Predictions, auc
+from DiffusionCore.networks.gradients import leave_out_broken
 from DiffusionCore.progress import Progress
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from ...classification.gradients import leave_out_broken
 from ...metrics.classifier import Predictions, auc
+from ...networks.gradients import leave_out_broken
 from ..clock import CLOCKS
 from ..network import wants_bf16
 from .augmentation import augmented

@@ -16,6 +16,7 @@ import torch
 
 from DiffusionCore.errors import Cancelled, InputError, ModelError, OutputError, UsageError
 from DiffusionCore.models import load_model, read_card, verify_model
+from DiffusionCore.training.lightning_module import DenoiserTraining
 from DiffusionCore.training.run import train
 
 RUN = "import sys; from DiffusionCore.training.run import train; train(sys.argv[1], sys.argv[2:], quiet=True)"
@@ -190,6 +191,26 @@ def test_a_loss_that_is_no_number_ends_the_run_with_what_to_do(world):
     overrides = ["name=diverged", "optimiser.learning_rate=1e38", "trainer.max_steps=50"]
     with pytest.raises(UsageError, match=r"no longer a number at step .*lower optimiser.learning_rate"):
         train(world / "tiny.yaml", overrides, quiet=True)
+
+
+def test_a_gradient_that_is_no_number_is_left_out_and_counted(world, monkeypatch):
+    leave_out = DenoiserTraining.on_before_optimizer_step
+
+    def broken_once(module: DenoiserTraining, optimizer: torch.optim.Optimizer) -> None:
+        if module.global_step == 2:
+            next(module.denoiser.parameters()).grad[:] = float("nan")
+        leave_out(module, optimizer)
+
+    monkeypatch.setattr(DenoiserTraining, "on_before_optimizer_step", broken_once)
+    folder = train(world / "tiny.yaml", ["name=broken", "trainer.max_steps=4"], quiet=True).parent
+    assert all(weights.isfinite().all() for weights in load_model(folder / "model").denoiser.parameters())
+    with next((folder / "csv").glob("*/metrics.csv")).open() as file:
+        assert [row["gradients_left_out"] for row in csv.DictReader(file) if row["train_loss"]] == [
+            "0.0",
+            "0.0",
+            "1.0",
+            "0.0",
+        ]
 
 
 def test_without_validation_scans_a_run_ends_with_its_last_weights(world):
