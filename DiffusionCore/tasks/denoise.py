@@ -18,10 +18,14 @@ from .options import EnhanceOptions
 
 if TYPE_CHECKING:
     from ..inference import Record, Samples, SamplingSettings
-    from ..models import Model
+    from ..models import Card, Model
 
 # Below this, in normalised units, a scan has no noise that a model could have been trained on.
 LEAST_SIGMA = 5e-4
+ANATOMY = 2.5
+"""About how much of a scan's apparent correlation is anatomy; see `told_factor`."""
+MOST_TOLD = 1.5
+"""The most that a network is told more: beyond it edges suffered."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,11 @@ class Prepared:
         """The noise in normalised units."""
         return self.noise.sigma / self.normalisation.scale
 
+    @property
+    def told(self) -> float:
+        """The factor by which the noise that the network is told is more than the noise."""
+        return told_factor(self.noise, self.model.card)
+
 
 @dataclass(frozen=True, eq=False)
 class Denoised:
@@ -51,6 +60,20 @@ class Denoised:
     spread: np.ndarray | None
     record: Record | None
     warnings: tuple[str, ...]
+
+
+def told_factor(noise: NoiseEstimate, card: Card) -> float:
+    """How much more noise a network is told of that learnt on white noise alone, where neighbours share their noise.
+
+    Such noise is hardly less after averaging, so that most of it stays where the network is told its deviation. With lag-one
+    autocorrelations rho, P = prod(1 + 2 rho) is about its power at the lowest frequencies in units of white noise's of the
+    same deviation, and P^(1/4) in amplitude half-way there; P is divided by what anatomy adds to it. Chosen on validation
+    scans: docs/decisions.md, "Correlated noise".
+    """
+    if not noise.correlated or card.valid.correlated_noise:
+        return 1.0
+    power = float(np.prod([1 + 2 * max(rho, 0.0) for rho in noise.correlation if rho == rho]))
+    return float(np.clip((power / ANATOMY) ** 0.25, 1.0, MOST_TOLD))
 
 
 def denoise(
@@ -77,11 +100,12 @@ def denoise(
 
     progress.stage("denoise")
     scale, noise, shape = ready.normalisation.scale, ready.noise, ready.volume.shape
+    told = ready.told * ready.sigma
     with threads(asked.threads):
         samples = sample_volume(
             ready.model.denoiser,
             ready.normalisation.apply(ready.volume.voxels),
-            ready.sigma if noise.map is None else noise.sigma_map(shape) / np.float32(scale),
+            told if noise.map is None else noise.sigma_map(shape) * np.float32(ready.told / scale),
             ready.model.process,
             settings,
             device=asked.device,
@@ -89,7 +113,7 @@ def denoise(
             tile=asked.tile,
             fallback=not asked.no_fallback,
             region=region,
-            width=ready.model.card.width_at(ready.sigma),
+            width=ready.model.card.width_at(told),
             progress=progress,
         )
     progress.stage("finish")

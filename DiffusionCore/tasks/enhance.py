@@ -59,6 +59,7 @@ def enhance(
     region: Sequence[slice] | None = None,
     progress: Progress | str | None = None,
     loaded: Model | None = None,
+    noise: NoiseEstimate | None = None,
     ready: Prepared | None = None,
     **options: Any,
 ) -> EnhanceResult:
@@ -70,6 +71,7 @@ def enhance(
     region     slices along (k, j, i): only this part, cropped, with the values it has in the whole result
     progress   "bar" for a bar on stderr, a `Progress`, or None for silence; so in every task
     loaded     a model loaded before, instead of `model`
+    noise      the scan's noise, measured before
     ready      what `prepare` found before for this scan and these options
     options    those of `EnhanceOptions`
 
@@ -80,7 +82,7 @@ def enhance(
         reference = same_grid(volume, reference, "reference")
     if mask is not None and mask.shape != volume.shape:
         raise InputError("the mask is not on the scan's grid; resample it first")
-    ready = ready or prepare(volume, asked, loaded=loaded, progress=progress)
+    ready = ready or prepare(volume, asked, loaded=loaded, noise=noise, progress=progress)
     part = part_facts(volume.shape, mask, region)
     before, reference, mask = parts(ready.volume, reference, mask, region)
     settings = sampling_settings(asked).for_state(ready.model.denoiser.state)
@@ -101,9 +103,7 @@ def enhance(
         noise=ready.noise,
         metrics=metrics,
         warnings=found.warnings,
-        provenance=provenance(
-            ready.volume, part, after, ready.model, asked, settings, ready.noise, found.record, progress.seconds
-        ),
+        provenance=provenance(ready, part, after, asked, settings, found.record, progress.seconds),
         trust=judgement,
     )
 

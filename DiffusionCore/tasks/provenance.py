@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
-from ..metrics import NoiseEstimate
 from ..volume import Volume
 from .options import MachineOptions
 
 if TYPE_CHECKING:
     from ..inference import Record, SamplingSettings
-    from ..models import Card, Model
+    from ..models import Card
+    from .denoise import Prepared
 
 
 def voxels_hash(volume: Volume) -> str:
@@ -68,23 +68,22 @@ def model_facts(card: Card) -> dict[str, str]:
 
 
 def provenance(
-    volume: Volume,
+    ready: Prepared,
     part: Mapping[str, Any],
     result: Volume,
-    model: Model,
     asked: MachineOptions,
     settings: SamplingSettings,
-    noise: NoiseEstimate,
     record: Record | None,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     """Hashes, model, settings, noise, machine, versions and seconds by stage, as JSON can hold them; `part_facts` are the
-    `part`."""
+    `part`, and `told` under `sigma` is the noise that the network was told."""
     import torch
 
+    model, noise = ready.model, ready.noise
     return {
         "software": software_facts(),
-        "input": {**input_facts(volume), **part},
+        "input": {**input_facts(ready.volume), **part},
         "output": {"sha256": voxels_hash(result), "dtype": str(result.voxels.dtype)},
         "model": model_facts(model.card),
         "options": asked.model_dump(),
@@ -98,7 +97,13 @@ def provenance(
             "seed": settings.seed,
             "widths": [one.model_dump() for one in model.card.sample_width],
         },
-        "sigma": {"value": noise.sigma, "kind": noise.kind, "correlated": noise.correlated, "reason": noise.reason},
+        "sigma": {
+            "value": noise.sigma,
+            "told": noise.sigma * ready.told,
+            "kind": noise.kind,
+            "correlated": noise.correlated,
+            "reason": noise.reason,
+        },
         "plan": None
         if record is None
         else {

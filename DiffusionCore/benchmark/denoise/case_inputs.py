@@ -57,13 +57,15 @@ def case_input(case: Case, root: Path, size: Shape | None = None, folder: Path |
     volume = crop_volume(whole, region)
     clean = normalisation.apply(volume.voxels)
     tissue = tissue_mask(whole.voxels, case.modality)[region]
-    spectrum = None
+    spectrum = correlation = None
     if case.kind in ("pair", "real"):
         noisy, target, own = clean, None, 0.0
         estimate = estimate_sigma(whole.voxels, case.modality, whole.spacing)
         sigma = estimate.sigma / normalisation.scale
         if case.modality == "CT" and estimate.spectrum is not None:
             spectrum = _unit_mean(spectrum_for(estimate.spectrum, clean.shape[1:]), clean.shape)
+        if case.modality == "MR" and estimate.correlated:
+            correlation = estimate.correlation
         if case.reference:
             target = normalisation.apply(crop_volume(_read(root / case.reference, case.modality), region).voxels)
     else:
@@ -76,7 +78,7 @@ def case_input(case: Case, root: Path, size: Shape | None = None, folder: Path |
         else:
             sigma = case.level if case.kind == "rician" else sigma_for_psnr(clean, tissue, case.level, seed_of(case))
             noisy = rician(clean, np.random.default_rng(seed_of(case)), sigma).voxels
-    scan = NoisyScan(noisy, sigma, case.modality, volume.spacing, spectrum)
+    scan = NoisyScan(noisy, sigma, case.modality, volume.spacing, spectrum, correlation)
     return CaseInput(case, scan, target, tissue, normalisation.scale, own)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from DiffusionCore.benchmark.rivals.method import HU_PER_UNIT, Array, Method, NoisyScan
+from DiffusionCore.metrics import NoiseEstimate
 from DiffusionCore.models import Card, find_model, read_card
 from DiffusionCore.models.registry import CARD
 from DiffusionCore.models.weights_file import WEIGHTS
@@ -49,7 +50,11 @@ def model_method(
     def run(scan: NoisyScan) -> Array:
         unit = HU_PER_UNIT if scan.modality == "CT" else 1.0
         volume = Volume(scan.voxels * np.float32(unit), ras_matrix(scan.spacing), scan.modality)
-        result = enhance(volume, sigma=scan.sigma * unit, model=str(folder), force=True, **options)
+        if scan.correlation is None:
+            known = {"sigma": scan.sigma * unit}
+        else:
+            known = {"noise": NoiseEstimate(scan.sigma, "rician", correlated=True, correlation=scan.correlation)}
+        result = enhance(volume, model=str(folder), force=True, **known, **options)
         return np.asarray(result.volume.voxels, dtype=np.float32) / np.float32(unit)
 
     return Method(

@@ -32,6 +32,7 @@ class NoisyScan:
     modality  "MR" (Rician noise) or "CT" (additive noise)
     spacing   mm along (k, j, i)
     spectrum  the noise's power spectrum on the grid of `numpy.fft.fftn(voxels)`, mean 1; None stands for white noise
+    correlation  real MR noise's lag-one autocorrelation along (k, j, i), as it was measured; None stands for white noise
     """
 
     voxels: Array
@@ -39,6 +40,7 @@ class NoisyScan:
     modality: str
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
     spectrum: Array | None = None
+    correlation: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         voxels = np.ascontiguousarray(self.voxels, dtype=np.float32)

@@ -90,6 +90,8 @@ def output_key(method: Method, scan: NoisyScan, parameters: Parameters) -> str:
         "spacing": scan.spacing,
         "shape": scan.voxels.shape,
     }
+    if scan.correlation is not None:
+        described["correlation"] = scan.correlation
     digest = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode())
     digest.update(scan.voxels.tobytes())
     if scan.spectrum is not None:

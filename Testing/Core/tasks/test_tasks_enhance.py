@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from DiffusionCore.errors import Cancelled, DeviceError, InputError, ModelError, Refused, UsageError
+from DiffusionCore.metrics import NoiseEstimate
 from DiffusionCore.models import load_model
 from DiffusionCore.progress import Progress
+from DiffusionCore.tasks.denoise import MOST_TOLD, told_factor
 from DiffusionCore.tasks.enhance import enhance
 from DiffusionCore.volume import Volume
 
@@ -131,6 +133,26 @@ def test_sigma_given_is_the_sigma_used(mr, model):
     result = enhance(mr, loaded=model, sigma=33.0)
     assert result.provenance["sigma"]["value"] == 33.0
     assert result.noise.reason == "given by the user"
+
+
+def correlated(rho: float) -> NoiseEstimate:
+    return NoiseEstimate(sigma=40.0, kind="rician", correlated=True, correlation=(rho, rho, float("nan")))
+
+
+def test_a_network_that_learnt_on_white_noise_is_told_more_of_correlated_noise(mr, model):
+    told = [
+        enhance(mr, loaded=model, noise=correlated(rho)).provenance["sigma"]["told"] / 40 for rho in (0.1, 0.5, 0.9)
+    ]
+    assert told == pytest.approx([1, (2 * 2 / 2.5) ** 0.25, (2.8 * 2.8 / 2.5) ** 0.25])
+    assert told_factor(correlated(3.0), model.card) == MOST_TOLD
+    more = float(np.square(enhance(mr, loaded=model, noise=correlated(0.9)).volume.voxels - mr.voxels).mean())
+    white = NoiseEstimate(sigma=40.0, kind="rician")
+    assert more != float(np.square(enhance(mr, loaded=model, noise=white).volume.voxels - mr.voxels).mean())
+
+
+def test_a_network_that_learnt_on_correlated_noise_is_told_what_there_is(model):
+    valid = model.card.valid.model_copy(update={"correlated_noise": True})
+    assert told_factor(correlated(0.9), model.card.model_copy(update={"valid": valid})) == 1
 
 
 def test_a_scan_without_noise_is_returned_as_it_is(mr, model):

@@ -38,7 +38,7 @@ SCHEMA = {
             "seed": int,
             "widths": list,
         },
-        "sigma": {"value": NUMBER, "kind": str, "correlated": bool, "reason": str},
+        "sigma": {"value": NUMBER, "told": NUMBER, "kind": str, "correlated": bool, "reason": str},
         "plan": {
             "kind": str,
             "core": list,
