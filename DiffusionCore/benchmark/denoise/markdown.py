@@ -33,7 +33,8 @@ power spectrum is from the target's: the mean of |ratio − 1| over frequencies.
 REAL_NOISE = """\
 *Noise* is the median deviation in the 5 % of small windows over which the scan, coarsely smoothed, changes least, the same
 windows before and after; anatomy that is left in them counts, so that a strong reduction is understated. *Structure* is
-the share of tissue where more than noise was taken out or put in (an alarm from 5 %)."""
+the share of tissue where more than noise was taken out or put in (an alarm from 5 %). In MR the networks are told also how
+alike the noise of neighbours is, as `enhance` measures it; the other methods have no use for it."""
 
 TUNED = "Rivals' parameters were chosen on validation subjects (tuned.yaml)."
 UNTUNED = "**Rivals ran with their default parameters: none was tuned.**"
