@@ -202,7 +202,7 @@ def test_a_gradient_that_is_no_number_is_left_out_and_counted(world, monkeypatch
         leave_out(module, optimizer)
 
     monkeypatch.setattr(DenoiserTraining, "on_before_optimizer_step", broken_once)
-    folder = train(world / "tiny.yaml", ["name=broken", "trainer.max_steps=4"], quiet=True).parent
+    folder = train(world / "tiny.yaml", ["name=one-bad-gradient", "trainer.max_steps=4"], quiet=True).parent
     assert all(weights.isfinite().all() for weights in load_model(folder / "model").denoiser.parameters())
     with next((folder / "csv").glob("*/metrics.csv")).open() as file:
         assert [row["gradients_left_out"] for row in csv.DictReader(file) if row["train_loss"]] == [
