@@ -25,7 +25,7 @@ REPOSITORY = HERE.parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from DiffusionCore.benchmark.markdown_table import markdown_table  # noqa: E402
-from DiffusionCore.benchmark.rivals.other_work import UNDISTURBED, others_now  # noqa: E402
+from DiffusionCore.benchmark.rivals.other_work import disturbs, others_now  # noqa: E402
 from DiffusionCore.benchmark.speed.goals import NO_GOAL, Row, at_most  # noqa: E402
 from DiffusionCore.benchmark.speed.jobs import cpu_name  # noqa: E402
 from DiffusionCore.volume.atomic import atomic_file  # noqa: E402
@@ -113,7 +113,7 @@ def page(found: Mapping[str, Any]) -> str:
     ]
     if any(found[part][name] < full for part, name, full in FULL if part in found):
         lines.append("**Measured on less than the goals ask for, to try the command: no figure here says anything.**")
-    if busy > UNDISTURBED:
+    if disturbs(busy):
         lines.append(
             f"**Other work took up to {busy:.1f} processors at the start of a part: the seconds are too long.**"
         )

@@ -50,10 +50,11 @@ def model_method(
     def run(scan: NoisyScan) -> Array:
         unit = HU_PER_UNIT if scan.modality == "CT" else 1.0
         volume = Volume(scan.voxels * np.float32(unit), ras_matrix(scan.spacing), scan.modality)
-        if scan.correlation is None:
-            known = {"sigma": scan.sigma * unit}
+        sigma, correlation = scan.sigma * unit, scan.correlation
+        if correlation is None:
+            known = {"sigma": sigma}
         else:
-            known = {"noise": NoiseEstimate(scan.sigma, "rician", correlated=True, correlation=scan.correlation)}
+            known = {"noise": NoiseEstimate(sigma, "rician", correlated=True, correlation=correlation)}
         result = enhance(volume, model=str(folder), force=True, **known, **options)
         return np.asarray(result.volume.voxels, dtype=np.float32) / np.float32(unit)
 
